@@ -1,0 +1,20 @@
+# Warnings are errors; frame pointers stay so that perf can walk stacks; ccache and mold are used where present.
+add_compile_options(-Wall -Wextra -Werror -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  add_compile_options(-Wthread-safety)
+endif()
+
+find_program(KDB_CCACHE ccache)
+if(KDB_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${KDB_CCACHE})
+endif()
+find_program(KDB_MOLD mold)
+if(KDB_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+set(KDB_SANITIZE "" CACHE STRING "Comma-separated -fsanitize= list, for the asan and tsan presets")
+if(KDB_SANITIZE)
+  add_compile_options(-fsanitize=${KDB_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KDB_SANITIZE})
+endif()
