@@ -1,0 +1,45 @@
+// What a shard group's raft entries carry: a kind, the leader's log time, and a body. FORMAT.md has the bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "pkg/shard/slot.h"
+
+namespace kdb::kv {
+
+enum class EntryKind : uint8_t {
+  kBatch = 1,          // body: a wire::Batch as the proxy encoded it
+  kOpenSession = 2,    // result: the new session's number, 8 bytes little endian
+  kCloseSession = 3,   // body: the session
+  kExpireSessions = 4, // body: sessions, after >= 10 min of silence in the leader's monotonic time
+  kTick = 5,           // nothing but the time
+  kExpireKeys = 6,     // deletes keys whose time has come, a bounded number
+  kOwnSlots = 7,       // body: slots, epoch, assignment: first ownership (design 5, step 0)
+};
+
+// The entry's bytes: one allocation, the batch copied once.
+std::string EncodeEntry(EntryKind kind, int64_t leader_time_ms, std::string_view body);
+
+struct DecodedEntry {
+  EntryKind kind;
+  int64_t leader_time_ms;
+  std::string_view body;
+};
+absl::StatusOr<DecodedEntry> DecodeEntry(std::string_view bytes);
+
+struct OwnSlots {
+  std::vector<shard::Slot> slots;
+  uint64_t epoch = 0;
+  uint64_t assignment = 0;
+};
+std::string EncodeOwnSlots(const OwnSlots& own);
+absl::StatusOr<OwnSlots> DecodeOwnSlots(std::string_view bytes);
+
+std::string EncodeSessions(const std::vector<uint64_t>& sessions);
+absl::StatusOr<std::vector<uint64_t>> DecodeSessions(std::string_view bytes);
+
+}  // namespace kdb::kv

@@ -1,0 +1,61 @@
+// The state machine of one shard group: applies batches in log order, deduplicates by session, answers reads.
+//
+// Determinism: Apply's effects and results are a function of the state and the entry alone. Time is the leader's stamp in the
+// entry. Everything that decides a later result is in the engine, written in the WriteBatch of the entry that
+// changes it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pkg/exec/executor.h"
+#include "pkg/kv/entry.h"
+#include "pkg/obs/metrics.h"
+#include "pkg/raftnode/state_machine.h"
+#include "pkg/storage/engine.h"
+#include "proto/catalog.pb.h"
+
+namespace kdb::kv {
+
+struct ShardOptions {
+  exec::Limits limits;
+  size_t session_window_batches = 64;     // stored replies per session; the newest batch is always kept whole
+  size_t session_window_bytes = 4 << 20;
+};
+
+struct ShardStats {
+  uint64_t keys = 0;
+  uint64_t sessions = 0;
+  uint64_t owned_slots = 0;
+  uint64_t rev = 0;
+  int64_t log_time_ms = 0;
+};
+
+class ShardState : public raftnode::StateMachine {
+ public:
+  // Reads the engine's system records. `engine` outlives it. `birth` gives gid, hash seed and, for an empty engine, the first
+  // configuration. DATA_LOSS when the records cannot be those of this group.
+  static absl::StatusOr<std::unique_ptr<ShardState>> Open(const ShardOptions& options,
+                                                          const catalog::BirthCertificate& birth,
+                                                          storage::Engine& engine,
+                                                          obs::Registry& metrics);
+
+  // Executes the ops of a read batch on one snapshot of the engine; thread-safe, beside Apply. The caller has made sure
+  // (RaftNode::Read) that the state is new enough. `now_ms`: log time as known here, for expiry; a read that would
+  // hide a key only by it (not by the applied log time) is answered so that the caller first commits a tick:
+  // *needs_tick is set and the result must be dropped.
+  virtual std::string Read(std::string_view batch, uint64_t id, int64_t now_ms, bool* needs_tick) const = 0;
+
+  // For the leader: whether a logged expiry step would delete something, and which sessions were silent.
+  virtual bool HasExpired(int64_t now_ms) const = 0;
+  virtual int64_t applied_log_time_ms() const = 0;  // thread-safe
+  virtual ShardStats stats() const = 0;             // thread-safe
+  virtual exec::SlotSet owned() const = 0;          // thread-safe
+};
+
+}  // namespace kdb::kv

@@ -1,0 +1,26 @@
+// Structured logs by spdlog: a line of text or of JSON per event, to stderr. The level changes at run time.
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace kdb::obs {
+
+enum class LogFormat { kText, kJson };
+
+// Shared: spdlog's interface.
+using Logger = std::shared_ptr<spdlog::logger>;
+
+// `process` (kdb-kv, ...) and `instance` are part of every line. Thread-safe.
+Logger NewLogger(std::string_view process, std::string_view instance, LogFormat format);
+// Drops everything: for tests.
+Logger NullLogger();
+// trace, debug, info, warn, error. INVALID_ARGUMENT names the others.
+absl::Status SetLogLevel(spdlog::logger& logger, std::string_view level);
+
+}  // namespace kdb::obs

@@ -1,0 +1,34 @@
+// Who a data directory is (design 3): a UUID made at first start, and at most one birth certificate, for life.
+// Both are small files written durably; a directory without a certificate is passive: it neither votes nor campaigns.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "pkg/base/random.h"
+#include "pkg/env/file_system.h"
+#include "proto/catalog.pb.h"
+
+namespace kdb::raftnode {
+
+struct Identity {
+  std::string uuid;
+  std::optional<catalog::BirthCertificate> birth;
+
+  // This directory's member in the certificate; nullopt while passive.
+  std::optional<catalog::Member> self() const;
+};
+
+// Reads the identity of `dir`, making a UUID if it has none. DATA_LOSS on a damaged file.
+absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Random& random);
+
+// Accepts a certificate durably. OK when it is the one accepted before. FAILED_PRECONDITION when it does not name this
+// UUID, or the directory belongs to another cluster or group: the message says which.
+absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
+                         const catalog::BirthCertificate& certificate, Identity* identity);
+
+// A random UUID (RFC 4122 version 4) in its text form.
+std::string NewUuid(Random& random);
+
+}  // namespace kdb::raftnode

@@ -1,0 +1,50 @@
+// What a replicated state machine offers to the driver.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pkg/base/payload.h"
+#include "pkg/raft/types.h"
+
+namespace kdb::raftnode {
+
+// How far the durable or applied state has come.
+struct AppliedState {
+  raft::Index index = 0;
+  raft::Term term = 0;
+  raft::ConfState conf;
+};
+
+// An entry to apply; `conf` is set for configuration changes: the configuration from it on.
+struct CommittedEntry {
+  raft::Entry entry;
+  std::optional<raft::ConfState> conf;
+};
+
+// Called from the apply role only, but for PersistedIndex and Flush, which may run beside Apply on another thread.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+
+  // As of the end of the last Apply, or of the restart.
+  virtual AppliedState applied() const = 0;
+
+  // Applies entries in log order and appends one result per entry to `results` (empty for no-ops); a result goes to
+  // whoever proposed the entry. Each entry's effects and the new applied index are atomic. Bad content of an entry is
+  // a result, never an error: a non-OK status means that this replica's disk failed, and the process exits
+  // (RESOURCE_EXHAUSTED: nothing of the call was applied; it is called again with the same entries later).
+  virtual absl::Status Apply(std::span<const CommittedEntry> entries,
+                             std::vector<Payload>* results) = 0;
+
+  // The index that a crash now would restart from: the log may be cut up to it.
+  virtual absl::StatusOr<raft::Index> PersistedIndex() const = 0;
+  // Makes what is applied so far durable.
+  virtual absl::Status Flush() = 0;
+};
+
+}  // namespace kdb::raftnode

@@ -1,0 +1,27 @@
+// How messages reach peers: gRPC in servers (pkg/rpc), a simulated network in tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pkg/raft/types.h"
+
+namespace kdb::raftnode {
+
+struct Peer {
+  raft::NodeId id = raft::kNoNode;
+  std::string uuid;     // of its data directory: part of its identity, its address is not
+  std::string address;  // host:port
+};
+
+// Thread-safe. Best effort: messages may be lost, duplicated and reordered. Never blocks: over a bound of bytes per
+// peer messages are dropped, appends first, and the drop is reported as unreachable.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Replaces the set of peers; addresses may change.
+  virtual void SetPeers(std::vector<Peer> peers) = 0;
+  virtual void Send(std::vector<raft::Message> messages) = 0;
+};
+
+}  // namespace kdb::raftnode
