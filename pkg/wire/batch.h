@@ -1,13 +1,14 @@
-// What proxies send to shards and shards answer: ordered batches of ops, encoded flat so that the same bytes go
-// from the proxy through the raft log to apply without being copied or re-encoded. FORMAT.md has the bytes.
+// What proxies send to shards and shards answer: ordered batches of ops, encoded flat so that the
+// same bytes go from the proxy through the raft log to apply without being copied or re-encoded.
+// FORMAT.md has the bytes.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 
 namespace kdb::wire {
@@ -18,7 +19,7 @@ using CommandArgs = std::vector<std::string_view>;
 enum class OpKind : uint8_t { kSingle = 0, kMulti = 1, kScript = 2 };
 
 struct Watch {
-  std::string_view key;
+  std::string_view key = {};
   uint64_t rev = 0;
 };
 
@@ -26,15 +27,18 @@ struct Watch {
 struct Op {
   OpKind kind = OpKind::kSingle;
   uint8_t resp_version = 2;
-  bool resume = false;        // a batch formed after all earlier answers were in: lifts a `frozen` (design 4)
-  bool bounded_reply = false; // a read that rides the log: answer by_index when the reply exceeds 4 KiB
-  int64_t not_after_ms = 0;   // in log time: apply answers `late` beyond it; 0: no deadline
-  std::vector<uint16_t> slots;
+  // The batch was formed after all earlier answers were in: lifts a `frozen` (design 4).
+  bool resume = false;
+  // A read that rides the log: answer by_index when the reply exceeds 4 KiB.
+  bool bounded_reply = false;
+  int64_t not_after_ms = 0;  // in log time: apply answers `late` beyond it; 0: no deadline
+  absl::InlinedVector<uint16_t, 4> slots;
   std::vector<Watch> watches;
-  std::vector<CommandArgs> commands;
+  absl::InlinedVector<CommandArgs, 1> commands;  // none is empty
 };
 
-// The head of a write batch; session 0 is no session: executed without deduplication (never for writes).
+// The head of a write batch; session 0 is no session: executed without deduplication (never for
+// writes).
 struct BatchHeader {
   uint64_t session = 0;
   uint64_t seq = 0;        // 1, 2, 3... within the session
@@ -46,9 +50,10 @@ struct Batch {
   std::vector<Op> ops;
 };
 
-// Builds a batch in place; reusable.
+// Builds a batch in place; reusable. Not thread-safe.
 class BatchBuilder {
  public:
+  // Drops what was added. Not needed on a new builder nor after Finish.
   void Start();
   void AddOp(const Op& op);
   size_t ops() const { return ops_; }
@@ -67,21 +72,21 @@ absl::StatusOr<Batch> DecodeBatch(std::string_view bytes);
 absl::StatusOr<BatchHeader> DecodeBatchHeader(std::string_view bytes);
 
 enum class ResultCode : uint8_t {
-  kReply = 0,      // reply: RESP bytes in the op's version
-  kMoved = 1,      // gid, epoch: the slot belongs to that group
-  kNotOwner = 2,   // epoch: neither owner nor forwarding; park and refresh
-  kFrozen = 3,     // the slot is being handed over: park, then resume
-  kLate = 4,       // after not_after: not executed, and never will be
-  kByIndex = 5,    // a read whose reply is too large to be logged: use a read
-  kFailed = 6,     // not executed; reply: a RESP error (the disk is full, the op is malformed)
+  kReply = 0,     // reply: RESP bytes in the op's version
+  kMoved = 1,     // gid, epoch: the slot belongs to that group
+  kNotOwner = 2,  // epoch: neither owner nor forwarding; park and refresh
+  kFrozen = 3,    // the slot is being handed over: park, then resume
+  kLate = 4,      // after not_after: not executed, and never will be
+  kByIndex = 5,   // a read whose reply is too large to be logged: use a read
+  kFailed = 6,    // not executed; reply: a RESP error (the disk is full, the op is malformed)
 };
 
 struct Result {
   ResultCode code = ResultCode::kReply;
-  std::string_view reply;
+  std::string_view reply = {};
   uint64_t gid = 0;
   uint64_t epoch = 0;
-  std::string_view addresses;  // comma-separated, of kMoved's group where known
+  std::string_view addresses = {};  // comma-separated, of kMoved's group where known
 };
 
 // What became of a batch as a whole.
@@ -92,16 +97,17 @@ enum class BatchCode : uint8_t {
   kBusy = 3,       // refused before the log: send again later
   kNotLeader = 4,  // hint: the leader's address, or empty. Refused before the log
   kTrimmed = 5,    // executed before, its replies are gone (acknowledged by ack_below)
+  kMalformed = 6,  // not a batch that this release understands: nothing of it was executed
 };
 
 struct BatchReply {
   uint64_t session = 0;
-  uint64_t seq = 0;         // of the batch; a read batch: its id
+  uint64_t seq = 0;  // of the batch; a read batch: its id
   BatchCode code = BatchCode::kExecuted;
-  uint64_t last = 0;        // kGap
-  int64_t log_time_ms = 0;  // when the answer was made, in the group's log time
-  std::string_view hint;    // kNotLeader
-  std::vector<Result> results;
+  uint64_t last = 0;           // kGap
+  int64_t log_time_ms = 0;     // when the answer was made, in the group's log time
+  std::string_view hint = {};  // kNotLeader
+  std::vector<Result> results = {};
 };
 
 class BatchReplyBuilder {
