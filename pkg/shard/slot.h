@@ -15,7 +15,8 @@ using Slot = uint16_t;
 inline constexpr Slot kSlots = 1024;
 inline constexpr Slot kSystemSlot = 0xFFFF;  // system records: no key maps to it
 
-// The part of a key that is hashed: between the first '{' and the next '}' when not empty, else all of it.
+// The part of a key that is hashed: between the first '{' and the next '}' when not empty, else all
+// of it.
 std::string_view HashTag(std::string_view key);
 // Redis Cluster's slot, [0, 16384).
 uint16_t ClusterSlot(std::string_view key);
