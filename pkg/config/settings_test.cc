@@ -1,0 +1,100 @@
+#include "pkg/config/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace kdb::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+struct Bound {
+  std::string listen = "127.0.0.1:1";
+  uint64_t threads = 2;
+  uint64_t cache = 1 << 20;
+  std::chrono::milliseconds deadline{10000};
+  std::vector<std::string> seeds;
+  bool fresh = false;
+  std::string format = "text";
+};
+
+class SettingsTest : public ::testing::Test {
+ protected:
+  SettingsTest() : settings_("kdb-test", "A test.", "1.2.3") {
+    settings_.Add("listen", &bound_.listen, "address");
+    settings_.Add("threads", &bound_.threads, "threads", 1, 64);
+    settings_.AddBytes("cache", &bound_.cache, "cache", 1 << 10, 1 << 30);
+    settings_.AddDuration("deadline", &bound_.deadline, "deadline", std::chrono::milliseconds(1),
+                          std::chrono::minutes(1));
+    settings_.Add("seeds", &bound_.seeds, "seeds");
+    settings_.Add("fresh", &bound_.fresh, "fresh");
+    settings_.AddChoice("format", &bound_.format, "format", {"text", "json"});
+  }
+
+  absl::Status Parse(std::vector<const char*> args) {
+    args.insert(args.begin(), "kdb-test");
+    return settings_.Parse(static_cast<int>(args.size()), args.data()).status();
+  }
+
+  std::string WriteFile(const std::string& content) {
+    std::string path = ::testing::TempDir() + "/settings_test.yaml";
+    std::ofstream(path) << content;
+    return path;
+  }
+
+  Bound bound_;
+  Settings settings_;
+};
+
+TEST_F(SettingsTest, KeepsDefaults) {
+  ASSERT_TRUE(Parse({}).ok());
+  EXPECT_EQ(bound_.listen, "127.0.0.1:1");
+  EXPECT_FALSE(bound_.fresh);
+}
+
+TEST_F(SettingsTest, TakesFlags) {
+  ASSERT_TRUE(Parse({"--listen", "h:2", "--threads=4", "--cache", "2MiB", "--deadline", "3s", "--seeds",
+                     "a:1,b:2", "--fresh", "--format", "json"})
+                  .ok());
+  EXPECT_EQ(bound_.listen, "h:2");
+  EXPECT_EQ(bound_.threads, 4u);
+  EXPECT_EQ(bound_.cache, 2u << 20);
+  EXPECT_EQ(bound_.deadline, std::chrono::seconds(3));
+  EXPECT_THAT(bound_.seeds, ElementsAre("a:1", "b:2"));
+  EXPECT_TRUE(bound_.fresh);
+  EXPECT_EQ(bound_.format, "json");
+}
+
+TEST_F(SettingsTest, FlagOverridesFile) {
+  std::string path = WriteFile("listen: file:1\nthreads: 8\nseeds: [x:1, y:2]\nfresh: true\n");
+  ASSERT_TRUE(Parse({"--config", path.c_str(), "--threads", "9"}).ok());
+  EXPECT_EQ(bound_.listen, "file:1");
+  EXPECT_EQ(bound_.threads, 9u);
+  EXPECT_THAT(bound_.seeds, ElementsAre("x:1", "y:2"));
+  EXPECT_TRUE(bound_.fresh);
+}
+
+TEST_F(SettingsTest, ErrorsNameTheSetting) {
+  EXPECT_THAT(std::string(Parse({"--threads", "65"}).message()),
+              HasSubstr("--threads: 65 is out of range: 1 to 64"));
+  EXPECT_THAT(std::string(Parse({"--thread", "6"}).message()), HasSubstr("--thread"));
+  EXPECT_THAT(std::string(Parse({"--cache", "1MB"}).message()), HasSubstr("'1MB' is not a size"));
+  EXPECT_THAT(std::string(Parse({"--format", "xml"}).message()), HasSubstr("not one of text, json"));
+}
+
+TEST_F(SettingsTest, FileErrorsNameFileAndLine) {
+  std::string unknown = WriteFile("threads: 2\nthread: 3\n");
+  EXPECT_THAT(std::string(Parse({"--config", unknown.c_str()}).message()),
+              HasSubstr("settings_test.yaml:2: thread: unknown setting"));
+  std::string range = WriteFile("threads: 0\n");
+  EXPECT_THAT(std::string(Parse({"--config", range.c_str()}).message()),
+              HasSubstr("settings_test.yaml:1: threads: 0 is out of range"));
+  EXPECT_THAT(std::string(Parse({"--config", "/nonexistent.yaml"}).message()),
+              HasSubstr("/nonexistent.yaml"));
+}
+
+}  // namespace
+}  // namespace kdb::config
