@@ -1,11 +1,14 @@
-// The file system as ERaftKDB needs it, so that tests can lose what was not synced and make any call fail.
+// The file system as ERaftKDB needs it, so that tests can lose what was not synced and make any
+// call fail.
 //
-// Durability: bytes written are durable once Sync or DataSync of that file returned OK; a created, renamed or
-// removed name is durable once SyncDir of its directory returned OK. Everything else may be lost, whole or
-// in part, at a power failure. After a failed sync nothing of that file may be trusted (design 3).
+// Durability: bytes written are durable once Sync or DataSync of that file returned OK; a created,
+// renamed or removed name is durable once SyncDir of its directory returned OK. Everything else may
+// be lost, whole or in part, at a power failure. After a failed sync nothing of that file may be
+// trusted (design 3).
 //
-// Errors: NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED (ENOSPC, EDQUOT), PERMISSION_DENIED (EACCES, EPERM,
-// EROFS), DATA_LOSS (EIO), else UNKNOWN. Messages name the call, the path and errno's text.
+// Errors: NOT_FOUND, ALREADY_EXISTS, RESOURCE_EXHAUSTED (ENOSPC, EDQUOT), PERMISSION_DENIED
+// (EACCES, EPERM, EROFS), DATA_LOSS (EIO), else UNKNOWN. Messages name the call, the path and
+// errno's text.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +23,8 @@ namespace kdb {
 
 enum class OpenMode {
   kReadOnly,
-  kReadWrite,        // must exist
-  kCreateNew,        // must not exist
+  kReadWrite,  // must exist
+  kCreateNew,  // must not exist
   kCreateOrTruncate,
 };
 
@@ -34,8 +37,8 @@ class File {
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t n, char* out) const = 0;
   // Writes all of `data` at `offset`, extending the file if needed.
   virtual absl::Status WriteAt(uint64_t offset, std::string_view data) = 0;
-  // Allocates disk space for [0, size) and extends the file to `size` (zeros), so that later writes need no
-  // metadata update and cannot meet ENOSPC.
+  // Allocates disk space for [0, size) and extends the file to `size` (zeros), so that later writes
+  // need no metadata update and cannot meet ENOSPC.
   virtual absl::Status Allocate(uint64_t size) = 0;
   virtual absl::Status Truncate(uint64_t size) = 0;
   virtual absl::StatusOr<uint64_t> Size() const = 0;
