@@ -1,0 +1,78 @@
+// What a leader knows of one member's log, and what it may send to it.
+#pragma once
+
+#include "pkg/raft/raft.h"
+#include "pkg/raft/window.h"
+
+namespace kdb::raft {
+
+// States: kProbe looks for the match, one append per round trip; kReplicate pipelines appends up to
+// the window; kSnapshot waits until a snapshot has arrived out of band. Not thread-safe.
+class Progress {
+ public:
+  Progress(NodeId id, Index next, const Config& config);
+
+  NodeId id() const { return id_; }
+  Index match() const { return match_; }
+  Index next() const { return next_; }
+  ProgressState state() const { return state_; }
+  bool suspect() const { return suspect_; }
+  uint64_t read_round() const { return read_round_; }
+  // Entries up to here, in the leader's order, are counted for commitment.
+  Index counted() const { return suspect_ ? 0 : match_; }
+  // The newest read round it confirmed; a member that lost data may have forgotten a vote as well.
+  uint64_t counted_round() const { return suspect_ ? 0 : read_round_; }
+
+  bool recent_active = false;  // heard of since the last CheckQuorum
+  bool learner = false;
+
+  // An append is due: entries, a commit index that it does not know, or a probe.
+  bool WantsAppend(Index last, Index commit) const;
+  // The append may carry entries.
+  bool MaySendEntries(Index last) const;
+  void SentAppend(size_t entries, size_t bytes, Index commit);
+  // Entries to send are being read from disk: nothing is sent until Unblock.
+  void Block() { blocked_ = true; }
+  void Unblock() { blocked_ = false; }
+
+  // The member has everything up to `index`. `first` is the leader's first index: a member that
+  // waits for a snapshot goes on when the log reaches it. True: the match advanced.
+  bool Acked(Index index, Index first);
+  // It refused the append behind `rejected`; `hint` is where the logs may agree. False: a stale
+  // message.
+  bool Rejected(Index rejected, Index hint);
+  void HeartbeatAcked(uint64_t read_round);
+  // Its durable index is below what it acknowledged in this term (design 3).
+  void Suspect(Index durable);
+  void Unreachable();
+
+  void BecomeProbe(Index next);
+  void BecomeSnapshot(Index next);
+  // The leader itself: its match is what is durable.
+  void SetSelf(Index persisted, Index last);
+
+  ProgressStatus Status() const;
+
+ private:
+  void Enter(ProgressState state);
+  void BecomeReplicate();
+  bool WindowFull() const;
+
+  NodeId id_;
+  size_t max_messages_;
+  size_t max_bytes_;
+  Index match_ = 0;
+  Index next_;
+  Index sent_commit_ = 0;  // the newest that it knows or will by an append under way
+  ProgressState state_ = ProgressState::kProbe;
+  // kProbe: a probe is unanswered. kReplicate: something may be lost, an append without entries
+  // finds out.
+  bool paused_ = false;
+  bool poke_ = false;
+  bool blocked_ = false;
+  bool suspect_ = false;
+  uint64_t read_round_ = 0;
+  Window window_;
+};
+
+}  // namespace kdb::raft

@@ -1,0 +1,126 @@
+// The values that Raft is about: entries, hard state, configurations, messages. Plain data; pkg/wal
+// writes them to disk, pkg/rpc to the network.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pkg/base/payload.h"
+
+namespace kdb::raft {
+
+using NodeId = uint64_t;  // never 0, never reused in a group
+using Term = uint64_t;
+using Index = uint64_t;  // the first entry of a log has index 1
+
+inline constexpr NodeId kNoNode = 0;
+
+enum class EntryType : uint8_t {
+  kNormal = 0,      // empty data: the no-op that a new leader appends
+  kConfChange = 1,  // data: EncodeConfChange
+};
+
+struct Entry {
+  Index index = 0;
+  Term term = 0;
+  EntryType type = EntryType::kNormal;
+  Payload data;
+
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// Must be durable before any message that depends on it leaves.
+struct HardState {
+  Term term = 0;
+  NodeId vote = kNoNode;
+  Index commit = 0;
+
+  friend bool operator==(const HardState&, const HardState&) = default;
+};
+
+// A configuration, possibly joint (Raft thesis 4.3). Vectors are sorted. Not joint: voters_outgoing
+// is empty.
+struct ConfState {
+  std::vector<NodeId> voters;
+  std::vector<NodeId> voters_outgoing;
+  std::vector<NodeId> learners;
+  std::vector<NodeId> learners_next;  // become learners when the joint configuration is left
+  bool auto_leave = false;
+
+  friend bool operator==(const ConfState&, const ConfState&) = default;
+};
+
+enum class ConfChangeKind : uint8_t { kAddVoter = 0, kRemove = 1, kAddLearner = 2 };
+
+struct ConfChange {
+  struct Step {
+    ConfChangeKind kind;
+    NodeId node;
+    friend bool operator==(const Step&, const Step&) = default;
+  };
+  std::vector<Step> steps;  // more than one: joint. None: leave the joint configuration
+  std::string context;      // opaque to Raft: the member's record
+
+  friend bool operator==(const ConfChange&, const ConfChange&) = default;
+};
+
+// Where a snapshot stands: the last entry it covers, and the configuration as of it.
+struct SnapshotMeta {
+  Index index = 0;
+  Term term = 0;
+  ConfState conf;
+
+  friend bool operator==(const SnapshotMeta&, const SnapshotMeta&) = default;
+};
+
+enum class MessageType : uint8_t {
+  kPreVote = 0,   // term = the term it would campaign in; index, log_term = its last entry
+  kPreVoteReply,  // reject
+  kVote,         // index, log_term = the candidate's last entry; force: a transfer, skip stickiness
+  kVoteReply,    // reject
+  kAppend,       // index, log_term = the entry before `entries`; commit
+  kAppendReply,  // index = last durable match, or the rejected index with reject, hint_index,
+                 // hint_term
+  kHeartbeat,    // commit = min(match, leader's commit); context = newest read batch; hint_index =
+                 // match
+  kHeartbeatReply,  // context and hint_index echoed; index = last durable: below hint_index, data
+                    // was lost
+  kSnapshot,        // snapshot: the bulk travels out of band; this one announces it
+  kTransferTo,      // leader to the transfer's target: campaign now
+  kReadIndex,       // follower to leader: context = the request's id
+  kReadIndexReply,  // index, context echoed
+};
+
+struct Message {
+  MessageType type = MessageType::kHeartbeat;
+  NodeId from = kNoNode;
+  NodeId to = kNoNode;
+  Term term = 0;
+  Index index = 0;
+  Term log_term = 0;
+  Index commit = 0;
+  bool reject = false;
+  bool force = false;
+  Index hint_index = 0;
+  Term hint_term = 0;
+  uint64_t context = 0;
+  int64_t wall_ms =
+      0;  // kAppendReply, kHeartbeatReply: the sender's wall clock, filled in by the driver
+  std::vector<Entry> entries;
+  SnapshotMeta snapshot;
+};
+
+// Bytes an entry counts for in flow control: its data and a fixed overhead.
+inline constexpr size_t kEntryOverhead = 24;
+inline size_t EntryBytes(const Entry& e) { return e.data.size() + kEntryOverhead; }
+
+// ConfChange as entry data. Decode returns false on bytes that Encode did not write.
+std::string EncodeConfChange(const ConfChange& change);
+bool DecodeConfChange(std::string_view bytes, ConfChange* change);
+// ConfState in snapshots' metadata and system records; version byte first.
+std::string EncodeConfState(const ConfState& conf);
+bool DecodeConfState(std::string_view bytes, ConfState* conf);
+
+}  // namespace kdb::raft
