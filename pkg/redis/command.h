@@ -1,4 +1,5 @@
-// The command table: one row per command. Routing, arity errors, COMMAND, executors and documentation read it.
+// The command table: one row per command. Routing, arity errors, COMMAND, executors and
+// documentation read it.
 #pragma once
 
 #include <cstdint>
@@ -43,11 +44,11 @@ enum class Route : uint8_t {
 // How replies of a command that went to several groups become one.
 enum class Merge : uint8_t {
   kNone,
-  kSum,        // integers are added
-  kInKeyOrder, // arrays: element i belongs to key i
-  kAllOk,      // +OK when all said so, else the first error
-  kConcat,     // arrays are joined
-  kAnyNonNull, // RANDOMKEY: one of the non-null replies
+  kSum,         // integers are added
+  kInKeyOrder,  // arrays: element i belongs to key i
+  kAllOk,       // +OK when all said so, else the first error
+  kConcat,      // arrays are joined
+  kAnyNonNull,  // RANDOMKEY: one of the non-null replies
 };
 
 struct Command;
@@ -56,32 +57,45 @@ struct Command;
 using Subcommands = std::span<const Command>;
 
 struct Command {
-  std::string_view name;     // lower case, as in COMMAND INFO; subcommands: "client|list"
-  int arity;                 // with the name; negative: at least -arity
+  std::string_view name;  // lower case, as in COMMAND INFO; subcommands: "client|list"
+  int arity;              // with the name; negative: at least -arity
   uint32_t flags;
-  int first_key = 0;         // positions in the arguments; 0: no keys
-  int last_key = 0;          // negative: from the end
+  int first_key = 0;  // positions in the arguments; 0: no keys
+  int last_key = 0;   // negative: from the end
   int key_step = 0;
   Route route = Route::kProxy;
   Merge merge = Merge::kNone;
-  std::string_view categories;  // ACL categories, space-separated, without '@'
-  std::string_view group;       // documentation: "string", "generic", ...
-  std::string_view since;       // Redis version
-  std::string_view summary;     // own words
-  Subcommands subcommands = {};
+  std::string_view categories = {};  // ACL categories, space-separated, without '@'
+  std::string_view group = {};       // documentation: "string", "generic", ...
+  std::string_view since = {};       // Redis version
+  std::string_view summary = {};     // own words
+  std::string_view syntax = {};      // what follows the name, as documentation writes it
+  std::string_view complexity = {};  // "O(1)"
+  std::string_view tips = {};        // COMMAND INFO's, space-separated
+  std::string_view
+      key_flags;  // COMMAND INFO's of the key specification: "RO access", space-separated
+  std::string_view key_notes = {};  // its notes, mostly none
+  std::string_view deprecated_since = {};
+  std::string_view replaced_by = {};
+  Subcommands subcommands = {};  // by name
 };
 
 // Every command, by name.
 std::span<const Command* const> AllCommands();
-// Case-insensitive; nullptr when unknown. Looks at args[1] for containers whose subcommand exists.
+// Case-insensitive, no allocation; nullptr when unknown. Containers: the container itself.
 const Command* FindCommand(std::string_view name);
+// `name` without the container's: "list" of CLIENT.
 const Command* FindSubcommand(const Command& container, std::string_view name);
 
 // OK, or Redis's own words: "ERR unknown command 'x', with args beginning with: ...",
-// "ERR wrong number of arguments for 'get' command". On OK, *command is the row (the subcommand's, if any).
+// "ERR unknown subcommand 'x'. Try CLIENT HELP.", "ERR wrong number of arguments for 'get'
+// command". On OK, *command is the row (the subcommand's, if any). `args` is not empty.
 absl::Status Resolve(std::span<const std::string_view> args, const Command** command);
 
-// Positions of the keys in `args`; `command` must be Resolve's.
+// The number of arguments, name included, is one that the command takes.
+bool ArityMatches(const Command& command, size_t arguments);
+
+// Positions of the keys in `args`, instead of what `positions` held; `command` must be Resolve's.
 void KeyPositions(const Command& command, std::span<const std::string_view> args,
                   std::vector<int>* positions);
 

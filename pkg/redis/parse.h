@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkg/redis/glob.h"
 
 namespace kdb::redis {
 
@@ -104,7 +105,7 @@ absl::StatusOr<ExpireRequest> ParseExpire(ArgSpan args, std::string_view command
 // Whether the flags let `when_ms` replace `current_ms` (nullopt: no expiry).
 bool ExpireAllowed(const ExpireFlags& flags, std::optional<int64_t> current_ms, int64_t when_ms);
 
-// --- SCAN and KEYS.
+// --- SCAN; its MATCH is in glob.h.
 
 struct ScanOptions {
   uint64_t cursor = 0;
@@ -115,15 +116,6 @@ struct ScanOptions {
 
 // `args` is the whole command, SCAN cursor ...
 absl::StatusOr<ScanOptions> ParseScan(ArgSpan args);
-
-// Redis's glob: * ? [a-z] [^a] and backslash. O(|pattern| * |text|) at worst, however many stars
-// there are.
-bool GlobMatch(std::string_view pattern, std::string_view text);
-// COMMAND LIST FILTERBY PATTERN and CONFIG GET compare without regard to ASCII case.
-bool GlobMatchIgnoreCase(std::string_view pattern, std::string_view text);
-// The bytes with which every matching text begins: KEYS seeks there. With *exact, the pattern
-// matches only this text.
-std::string GlobPrefix(std::string_view pattern, bool* exact);
 
 // --- ASCII case.
 
