@@ -72,9 +72,8 @@ struct Command {
   std::string_view syntax = {};      // what follows the name, as documentation writes it
   std::string_view complexity = {};  // "O(1)"
   std::string_view tips = {};        // COMMAND INFO's, space-separated
-  std::string_view
-      key_flags;  // COMMAND INFO's of the key specification: "RO access", space-separated
-  std::string_view key_notes = {};  // its notes, mostly none
+  std::string_view key_flags = {};   // of the key specification, space-separated: "RO access"
+  std::string_view key_notes = {};   // of the key specification, mostly none
   std::string_view deprecated_since = {};
   std::string_view replaced_by = {};
   Subcommands subcommands = {};  // by name

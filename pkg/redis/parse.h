@@ -27,6 +27,11 @@ absl::Status InvalidExpireTime(
 absl::Status WrongArgumentCount(
     std::string_view command);  // ERR wrong number of arguments for 'get' command
 
+// The text for ReplyWriter::Error; valid as long as `status`.
+inline std::string_view ErrorText(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
+
 // --- Numbers.
 
 // Strict decimal of a signed 64-bit integer: no spaces, no plus sign, no leading zeros, no "-0".
