@@ -1,0 +1,72 @@
+// kdb-kv: one replica of one shard group.
+
+#include "cmd/process/process.h"
+#include "pkg/base/status.h"
+#include "pkg/rocks/rocks_engine.h"
+#include "pkg/server/kv_server.h"
+
+namespace kdb {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr char kProgram[] = "kdb-kv";
+
+struct Flags {
+  server::KvOptions kv{.listen = "127.0.0.1:8088",
+                       .admin_listen = "127.0.0.1:9088",
+                       .meta_seeds = {},
+                       .version = process::kVersion,
+                       .member = {}};
+  rocks::Options rocks;
+  process::LogSettings log;
+};
+
+void AddSettings(config::Settings& s, Flags* f) {
+  raftnode::Options& raft = f->kv.member.replica.raft;
+  s.Add("data-dir", &f->kv.member.data_dir, "Directory of this replica's data (required)");
+  s.Add("listen", &f->kv.listen, "host:port of the gRPC services");
+  s.Add("admin-listen", &f->kv.admin_listen, "host:port of metrics and probes (HTTP)");
+  s.Add("meta", &f->kv.meta_seeds, "host:port of meta servers, comma-separated");
+  s.Add("reader-threads", &f->kv.member.reader_threads, "Threads that execute reads", 1, 256);
+  s.AddDuration("tick", &raft.tick, "Raft's unit of time", milliseconds(5), milliseconds(10'000));
+  s.AddBytes("segment-size", &raft.wal.segment_bytes, "Size of a segment of the raft log", 1 << 20, 1 << 30);
+  s.AddBytes("log-cache", &raft.log_cache_bytes, "Newest log entries kept in memory", 1 << 20, 4ull << 30);
+  s.AddBytes("log-keep", &raft.log_keep_bytes, "Applied log kept for slow followers", 0, 64ull << 30);
+  s.AddBytes("flush-log", &raft.flush_log_bytes, "Log written since the last flush that causes one", 1 << 20, 4ull << 30);
+  s.AddDuration("fsync-stall", &raft.fsync_stall, "A sync this slow gives up leadership", milliseconds(50),
+                milliseconds(60'000));
+  s.AddBytes("block-cache", &f->rocks.block_cache_bytes, "RocksDB block cache", 1 << 20, 1ull << 40);
+  s.AddBytes("memtable", &f->rocks.memtable_bytes, "RocksDB memtable", 1 << 20, 4ull << 30);
+  s.AddBytes("max-value", &f->kv.member.replica.shard.limits.max_value_bytes, "Largest value", 1 << 10, 512 << 20);
+  process::AddLogSettings(s, &f->log);
+}
+
+absl::Status Run(int argc, char** argv) {
+  Flags flags;
+  config::Settings settings(kProgram, "One replica of one ERaftKV shard group.", process::kVersion);
+  AddSettings(settings, &flags);
+  KDB_ASSIGN_OR_RETURN(auto outcome, settings.Parse(argc, argv));
+  if (outcome == config::Settings::Outcome::kExit) return absl::OkStatus();
+  if (flags.kv.member.data_dir.empty()) return absl::InvalidArgumentError("--data-dir is required");
+
+  process::BlockSignals();
+  obs::Logger logger = process::NewLogger(kProgram, flags.log);
+  std::unique_ptr<FileSystem> fs = NewPosixFileSystem();
+  SystemClock clock;
+  auto open_engine = [&](const std::string& dir) { return rocks::OpenRocksEngine(*fs, dir, flags.rocks); };
+  KDB_ASSIGN_OR_RETURN(auto server,
+                       server::KvServer::Start(flags.kv, *fs, clock, open_engine, logger,
+                                               [&](const absl::Status& s) { process::Die(*logger, s); }));
+  logger->info("serves on {}, metrics on port {}", flags.kv.listen, server->admin_port());
+  process::WaitForSignal(*logger);
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace kdb
+
+int main(int argc, char** argv) {
+  absl::Status status = kdb::Run(argc, argv);
+  return status.ok() ? 0 : kdb::process::Fail(kdb::kProgram, status);
+}

@@ -1,0 +1,63 @@
+#include "cmd/process/process.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "pkg/base/check.h"
+
+namespace kdb::process {
+namespace {
+
+sigset_t Signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+void AddLogSettings(config::Settings& settings, LogSettings* log) {
+  settings.AddChoice("log-level", &log->level, "Log level", {"trace", "debug", "info", "warn", "error"});
+  settings.AddChoice("log-format", &log->format, "Log format", {"text", "json"});
+  settings.Add("instance", &log->instance, "Name of this process in logs");
+}
+
+obs::Logger NewLogger(const std::string& program, const LogSettings& log) {
+  auto format = log.format == "json" ? obs::LogFormat::kJson : obs::LogFormat::kText;
+  obs::Logger logger = obs::NewLogger(program, log.instance, format);
+  absl::Status status = obs::SetLogLevel(*logger, log.level);
+  KDB_CHECK(status.ok(), "{}", std::string(status.message()));
+  return logger;
+}
+
+void BlockSignals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set = Signals();
+  KDB_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+}
+
+void WaitForSignal(spdlog::logger& logger) {
+  sigset_t set = Signals();
+  int received = 0;
+  KDB_CHECK(sigwait(&set, &received) == 0);
+  logger.info("{}: stopping", received == SIGINT ? "SIGINT" : "SIGTERM");
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void Die(spdlog::logger& logger, const absl::Status& status) {
+  logger.critical("{}", std::string(status.message()));
+  logger.flush();
+  _exit(1);
+}
+
+int Fail(const std::string& program, const absl::Status& status) {
+  fmt::print(stderr, "{}: {}\n", program, std::string(status.message()));
+  return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+}  // namespace kdb::process

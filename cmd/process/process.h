@@ -1,0 +1,35 @@
+// What the servers' main functions share: log settings, the wait for a signal, exit codes.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "pkg/config/settings.h"
+#include "pkg/obs/log.h"
+
+namespace kdb::process {
+
+inline constexpr char kVersion[] = "0.1.0";
+
+struct LogSettings {
+  std::string level = "info";
+  std::string format = "text";
+  std::string instance;
+};
+
+void AddLogSettings(config::Settings& settings, LogSettings* log);
+obs::Logger NewLogger(const std::string& program, const LogSettings& log);
+
+// Blocks SIGINT and SIGTERM in this thread and those it starts, and ignores SIGPIPE: call it first.
+void BlockSignals();
+// Waits for SIGINT or SIGTERM. A second one during the shutdown that follows ends the process at once.
+void WaitForSignal(spdlog::logger& logger);
+
+// Ends the process at once with exit code 1 and `status`: for a disk that must not be used any more.
+[[noreturn]] void Die(spdlog::logger& logger, const absl::Status& status);
+
+// Prints "program: message" to stderr. Exit codes: 2 for settings (INVALID_ARGUMENT), else 1.
+int Fail(const std::string& program, const absl::Status& status);
+
+}  // namespace kdb::process

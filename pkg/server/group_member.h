@@ -1,0 +1,76 @@
+// A born member with everything that it owns: threads, transport, engine, replica; attached to the server's services for
+// as long as it lives.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pkg/base/executor.h"
+#include "pkg/raftnode/identity.h"
+#include "pkg/rpc/raft_transport.h"
+#include "pkg/server/command_stream.h"
+#include "pkg/server/replica.h"
+
+namespace kdb::server {
+
+// Opens the engine of a data directory's sub-directory; injected, so that only the composition root knows RocksDB.
+using EngineFactory =
+    std::function<absl::StatusOr<std::unique_ptr<storage::Engine>>(const std::string& dir)>;
+
+struct GroupMemberOptions {
+  std::string data_dir;
+  ReplicaOptions replica;
+  size_t reader_threads = 2;
+};
+
+// What a member uses of its server; all of it outlives the member.
+struct Services {
+  FileSystem& fs;
+  const Clock& clock;
+  obs::Registry& metrics;
+  obs::Logger logger;
+  rpc::RaftService& raft;
+  ShardService& shard;
+  std::function<void(const absl::Status&)> on_fatal;
+};
+
+class GroupMember final : private rpc::RaftSink {
+ public:
+  static absl::StatusOr<std::unique_ptr<GroupMember>> Start(const GroupMemberOptions& options,
+                                                            const raftnode::Identity& identity,
+                                                            const EngineFactory& open_engine,
+                                                            const Services& services);
+  ~GroupMember() override;
+
+  Replica& replica() { return *replica_; }
+  const catalog::BirthCertificate& birth() const { return birth_; }
+  raft::NodeId id() const { return self_.id; }
+  uint64_t EngineBytes() const { return engine_->ApproximateBytes(); }
+
+ private:
+  struct Threads;
+
+  GroupMember(const raftnode::Identity& identity, const Services& services);
+  absl::Status Open(const GroupMemberOptions& options, const EngineFactory& open_engine);
+
+  absl::Status Accept(const raftpb::Hello& hello) override;
+  void Deliver(std::vector<raft::Message> messages) override;
+  void OnUnreachable(raft::NodeId peer);
+
+  const Services services_;
+  const catalog::BirthCertificate birth_;
+  rpc::MemberIdentity self_;
+
+  // In the order of construction; the replica goes first.
+  std::unique_ptr<Threads> threads_;
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<rpc::GrpcRaftTransport> transport_;
+  std::unique_ptr<Replica> replica_;
+
+  Mutex mu_;
+  Replica* reachable_ ABSL_GUARDED_BY(mu_) = nullptr;  // replica_, while the transport may report to it
+};
+
+}  // namespace kdb::server

@@ -1,0 +1,234 @@
+#include "pkg/server/kv_server.h"
+
+#include <utility>
+
+#include "pkg/base/periodic.h"
+#include "pkg/base/random.h"
+#include "pkg/base/status.h"
+#include "pkg/rpc/catalog_watcher.h"
+#include "pkg/rpc/channel.h"
+#include "pkg/rpc/meta_client.h"
+#include "pkg/server/admin_service.h"
+
+namespace kdb::server {
+namespace {
+
+class KvServerImpl final : public KvServer, private AdminBackend {
+ public:
+  KvServerImpl(const KvOptions& options, FileSystem& fs, const Clock& clock, EngineFactory open_engine,
+               obs::Logger logger, std::function<void(const absl::Status&)> on_fatal)
+      : options_(options),
+        fs_(fs),
+        clock_(clock),
+        open_engine_(std::move(open_engine)),
+        logger_(std::move(logger)),
+        on_fatal_(std::move(on_fatal)),
+        shard_service_(metrics_) {}
+
+  ~KvServerImpl() override;
+  absl::Status Open();
+
+  int port() const override { return port_; }
+  int admin_port() const override { return admin_http_->port(); }
+
+ private:
+  raftnode::Identity identity() const override {
+    MutexLock lock(mu_);
+    return identity_;
+  }
+  absl::Status AcceptBirth(const catalog::BirthCertificate& certificate) override;
+  std::shared_ptr<GroupMember> member() const override {
+    MutexLock lock(mu_);
+    return member_;
+  }
+
+  absl::Status StartMember();
+  absl::Status StartServices();
+  void StartMetaClients();
+  void OnCatalog(const catalog::Catalog& catalog);
+  void Report();
+  absl::Status Ready() const;
+
+  const KvOptions options_;
+  FileSystem& fs_;
+  const Clock& clock_;
+  const EngineFactory open_engine_;
+  const obs::Logger logger_;
+  const std::function<void(const absl::Status&)> on_fatal_;
+
+  obs::Registry metrics_;
+  rpc::RaftService raft_service_;
+  ShardService shard_service_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<CatalogCache> catalog_;
+  std::unique_ptr<AdminService> admin_service_;
+  int port_ = 0;
+
+  Mutex birth_mu_;  // one birth at a time; held while the member starts
+  mutable Mutex mu_;
+  raftnode::Identity identity_ ABSL_GUARDED_BY(mu_);
+  // Shared with admin calls that are under way.
+  std::shared_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);
+  bool started_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<obs::AdminHttp> admin_http_;
+  std::unique_ptr<rpc::MetaClient> meta_;
+  std::unique_ptr<Executor> reporter_;
+  std::unique_ptr<Periodic> report_;
+  std::unique_ptr<rpc::CatalogWatcher> watcher_;
+};
+
+absl::Status KvServerImpl::Open() {
+  const std::string& dir = options_.member.data_dir;
+  KDB_RETURN_IF_ERROR(CreateDirs(fs_, dir));
+  KDB_ASSIGN_OR_RETURN(lock_, fs_.Lock(dir + "/LOCK"));
+  Random random(SystemSeed());
+  {
+    KDB_ASSIGN_OR_RETURN(raftnode::Identity identity, raftnode::LoadIdentity(fs_, dir, random));
+    MutexLock lock(mu_);
+    identity_ = std::move(identity);
+  }
+  catalog_ = std::make_unique<CatalogCache>(fs_, dir + "/catalog", logger_);
+  admin_service_ = std::make_unique<AdminService>(static_cast<AdminBackend&>(*this), *catalog_, options_.version, logger_);
+  obs::Probes probes{.live = absl::OkStatus,
+                     .ready = [this] { return Ready(); },
+                     .started = [this] {
+                       MutexLock lock(mu_);
+                       return started_ ? absl::OkStatus()
+                                       : absl::UnavailableError("the log is being replayed");
+                     }};
+  KDB_ASSIGN_OR_RETURN(admin_http_,
+                       obs::AdminHttp::Start(options_.admin_listen, metrics_, std::move(probes)));
+  KDB_RETURN_IF_ERROR(StartServices());
+  if (identity().birth.has_value()) {
+    MutexLock birth(birth_mu_);
+    KDB_RETURN_IF_ERROR(StartMember());
+  } else {
+    logger_->info("{} is passive: no birth certificate names it yet", identity().uuid);
+  }
+  {
+    MutexLock lock(mu_);
+    started_ = true;
+  }
+  StartMetaClients();
+  return absl::OkStatus();
+}
+
+KvServerImpl::~KvServerImpl() {
+  if (meta_) meta_->Cancel();
+  report_.reset();
+  watcher_.reset();
+  reporter_.reset();
+  std::shared_ptr<GroupMember> member;
+  {
+    MutexLock lock(mu_);
+    member.swap(member_);
+  }
+  // Streams end first: the server's shutdown waits for them.
+  shard_service_.Detach();
+  if (server_) server_->Shutdown(std::chrono::system_clock::now());
+  member.reset();
+}
+
+absl::Status KvServerImpl::StartServices() {
+  grpc::ServerBuilder builder;
+  rpc::ConfigureServer(builder);
+  builder.RegisterService(&raft_service_);
+  builder.RegisterService(&shard_service_);
+  builder.RegisterService(admin_service_.get());
+  KDB_ASSIGN_OR_RETURN(server_, rpc::StartServer(builder, options_.listen, &port_));
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::StartMember() {
+  Services services{.fs = fs_,
+                    .clock = clock_,
+                    .metrics = metrics_,
+                    .logger = logger_,
+                    .raft = raft_service_,
+                    .shard = shard_service_,
+                    .on_fatal = on_fatal_};
+  raftnode::Identity id = identity();
+  KDB_ASSIGN_OR_RETURN(std::shared_ptr<GroupMember> member,
+                       GroupMember::Start(options_.member, id, open_engine_, services));
+  logger_->info("member {} of group {} of cluster {}", member->id(), member->birth().gid(),
+                member->birth().cluster_id());
+  MutexLock lock(mu_);
+  member_ = std::move(member);
+  return absl::OkStatus();
+}
+
+absl::Status KvServerImpl::AcceptBirth(const catalog::BirthCertificate& certificate) {
+  MutexLock birth(birth_mu_);
+  raftnode::Identity id = identity();
+  KDB_RETURN_IF_ERROR(raftnode::AcceptBirth(fs_, options_.member.data_dir, certificate, &id));
+  {
+    MutexLock lock(mu_);
+    identity_ = id;
+    if (member_ != nullptr) return absl::OkStatus();
+  }
+  return StartMember();
+}
+
+void KvServerImpl::StartMetaClients() {
+  if (options_.meta_seeds.empty()) return;
+  meta_ = std::make_unique<rpc::MetaClient>(rpc::MetaClientOptions{.seeds = options_.meta_seeds},
+                                            Random(SystemSeed()));
+  reporter_ = NewThreadExecutor("report");
+  report_ = std::make_unique<Periodic>(*reporter_, options_.report_every, [this] { Report(); });
+  raftnode::Identity id = identity();
+  watcher_ = std::make_unique<rpc::CatalogWatcher>(
+      rpc::CatalogWatcherOptions{.meta_seeds = options_.meta_seeds,
+                                 .kv_seeds = {},
+                                 .cluster_id = id.birth.has_value() ? id.birth->cluster_id() : ""},
+      [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_, Random(SystemSeed()));
+}
+
+void KvServerImpl::OnCatalog(const catalog::Catalog& catalog) {
+  catalog_->Update(catalog);
+  std::shared_ptr<GroupMember> m = member();
+  if (m == nullptr) return;
+  for (const catalog::Group& group : catalog.groups()) {
+    if (group.gid() == m->birth().gid()) {
+      m->replica().SetMembers({group.members().begin(), group.members().end()});
+    }
+  }
+}
+
+void KvServerImpl::Report() {
+  std::shared_ptr<GroupMember> m = member();
+  if (m == nullptr || !m->replica().leads()) return;
+  raft::RaftStatus raft = m->replica().RaftStatus();
+  metapb::ReportRequest report;
+  report.set_cluster_id(m->birth().cluster_id());
+  report.set_gid(m->birth().gid());
+  report.set_leader(m->id());
+  report.set_term(raft.term);
+  report.set_applied(raft.applied);
+  report.set_keys(m->replica().ShardStats().keys);
+  report.set_bytes(m->EngineBytes());
+  // Meta may be down: shards serve without it, the next report comes soon.
+  if (absl::Status s = meta_->Report(report, options_.report_every).status(); !s.ok()) {
+    logger_->debug("no meta server took the report: {}", std::string(s.message()));
+  }
+}
+
+absl::Status KvServerImpl::Ready() const {
+  std::shared_ptr<GroupMember> m = member();
+  if (m == nullptr) return absl::UnavailableError("passive: no birth certificate names this server yet");
+  return m->replica().Ready();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KvServer>> KvServer::Start(
+    const KvOptions& options, FileSystem& fs, const Clock& clock, EngineFactory open_engine,
+    obs::Logger logger, std::function<void(const absl::Status&)> on_fatal) {
+  auto server = std::make_unique<KvServerImpl>(options, fs, clock, std::move(open_engine),
+                                               std::move(logger), std::move(on_fatal));
+  KDB_RETURN_IF_ERROR(server->Open());
+  return server;
+}
+
+}  // namespace kdb::server

@@ -1,0 +1,41 @@
+#include "pkg/server/proposer.h"
+
+#include <utility>
+
+#include "pkg/base/check.h"
+
+namespace kdb::server {
+
+void Proposer::SetNode(raftnode::RaftNode* node) {
+  MutexLock lock(mu_);
+  node_ = node;
+}
+
+void Proposer::Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done) {
+  // The lock spans stamp and hand-over (a queue insert, no I/O): stamps must not decrease along the log.
+  MutexLock lock(mu_);
+  KDB_CHECK(node_ != nullptr);
+  node_->Propose(Payload(kv::EncodeEntry(kind, log_clock_.Now(), body)), std::move(done));
+}
+
+void Proposer::StartLeading(int64_t applied_ms, size_t voters) {
+  MutexLock lock(mu_);
+  log_clock_.Start(applied_ms, voters);
+}
+
+void Proposer::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
+  MutexLock lock(mu_);
+  log_clock_.OnPeerClock(peer, wall_ms);
+}
+
+int64_t Proposer::NowMs() {
+  MutexLock lock(mu_);
+  return log_clock_.Now();
+}
+
+int64_t Proposer::SkewMs() {
+  MutexLock lock(mu_);
+  return log_clock_.SkewMs();
+}
+
+}  // namespace kdb::server

@@ -1,0 +1,38 @@
+// Gives every entry its log time and hands it to Raft in that order.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "pkg/base/clock.h"
+#include "pkg/base/mutex.h"
+#include "pkg/kv/entry.h"
+#include "pkg/kv/log_clock.h"
+#include "pkg/raftnode/raft_node.h"
+
+namespace kdb::server {
+
+// Thread-safe.
+class Proposer {
+ public:
+  explicit Proposer(const Clock& clock) : clock_(clock), log_clock_(clock) {}
+
+  // Before the first Propose. `node` outlives this.
+  void SetNode(raftnode::RaftNode* node);
+  void Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done);
+
+  // This node became leader of a group of `voters` whose state stands at `applied_ms`.
+  void StartLeading(int64_t applied_ms, size_t voters);
+  void OnPeerClock(raft::NodeId peer, int64_t wall_ms);
+  // Log time as a leader knows it now.
+  int64_t NowMs();
+  int64_t SkewMs();
+
+ private:
+  const Clock& clock_;
+  Mutex mu_;
+  kv::LogClock log_clock_ ABSL_GUARDED_BY(mu_);
+  raftnode::RaftNode* node_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
+}  // namespace kdb::server

@@ -1,0 +1,297 @@
+#include "pkg/server/replica.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "pkg/base/coding.h"
+#include "pkg/base/status.h"
+#include "pkg/wire/batch.h"
+
+namespace kdb::server {
+namespace {
+
+raft::ConfState InitialConf(const catalog::BirthCertificate& birth) {
+  raft::ConfState conf;
+  for (const catalog::Member& m : birth.members()) {
+    (m.role() == catalog::Member::LEARNER ? conf.learners : conf.voters).push_back(m.id());
+  }
+  return conf;
+}
+
+std::vector<raftnode::Peer> Peers(const std::map<raft::NodeId, catalog::Member>& members) {
+  std::vector<raftnode::Peer> peers;
+  for (const auto& [id, m] : members) peers.push_back({id, m.uuid(), m.address()});
+  return peers;
+}
+
+}  // namespace
+
+// Counts a read as under way for as long as its closure lives, run or dropped.
+class Replica::ReadToken {
+ public:
+  explicit ReadToken(Replica& replica) : replica_(&replica) {
+    MutexLock lock(replica_->mu_);
+    ++replica_->reads_;
+  }
+  ReadToken(ReadToken&& other) noexcept : replica_(std::exchange(other.replica_, nullptr)) {}
+  ReadToken& operator=(ReadToken&&) = delete;
+  ~ReadToken() {
+    if (replica_ == nullptr) return;
+    MutexLock lock(replica_->mu_);
+    if (--replica_->reads_ == 0) replica_->reads_done_.NotifyAll();
+  }
+
+ private:
+  Replica* replica_;
+};
+
+absl::StatusOr<std::unique_ptr<Replica>> Replica::Start(const ReplicaOptions& options,
+                                                        const catalog::BirthCertificate& birth,
+                                                        raft::NodeId self,
+                                                        const ReplicaEnvironment& env) {
+  std::unique_ptr<Replica> replica(new Replica(options, env));
+  KDB_RETURN_IF_ERROR(replica->Open(birth, self));
+  return replica;
+}
+
+Replica::Replica(const ReplicaOptions& options, const ReplicaEnvironment& env)
+    : options_(options),
+      env_(env),
+      proposer_(env.clock),
+      clock_skew_(env.metrics.AddGauge("kdb_clock_skew_seconds",
+                                       "Largest distance of a member's wall clock from the median")),
+      refused_(env.metrics.AddCounter("kdb_shard_batches_refused_total",
+                                      "Batches refused before the log: not leader, busy, disk full")),
+      read_latency_(env.metrics.AddLatency("kdb_shard_read_seconds",
+                                           "A read batch on the leader, ReadIndex included")) {}
+
+absl::Status Replica::Open(const catalog::BirthCertificate& birth, raft::NodeId self) {
+  self_ = self;
+  voters_ = InitialConf(birth).voters.size();
+  {
+    MutexLock lock(mu_);
+    for (const catalog::Member& m : birth.members()) members_[m.id()] = m;
+    env_.transport.SetPeers(Peers(members_));
+  }
+  KDB_ASSIGN_OR_RETURN(state_, kv::ShardState::Open(options_.shard, birth, env_.engine, env_.metrics));
+  KDB_ASSIGN_OR_RETURN(
+      node_, raftnode::RaftNode::Start(options_.raft, self, InitialConf(birth), env_.fs, env_.executors,
+                                       *state_, env_.transport, *this, env_.clock, Random(env_.seed),
+                                       env_.metrics));
+  proposer_.SetNode(node_.get());
+  expire_keys_ = std::make_unique<Periodic>(env_.executors.background, options_.expire_keys_every,
+                                            [this] { ExpireKeys(); });
+  expire_sessions_ = std::make_unique<Periodic>(
+      env_.executors.background, options_.check_sessions_every, [this] { ExpireSessions(); });
+  return absl::OkStatus();
+}
+
+Replica::~Replica() {
+  expire_keys_.reset();
+  expire_sessions_.reset();
+  node_.reset();
+  MutexLock lock(mu_);
+  while (reads_ > 0) reads_done_.Wait(mu_);
+}
+
+void Replica::Write(std::string_view batch, ReplyDone done) {
+  absl::StatusOr<wire::BatchHeader> header = wire::DecodeBatchHeader(batch);
+  if (!header.ok()) {
+    return done(Payload(wire::BatchReplyBuilder::Refusal({.code = wire::BatchCode::kMalformed})));
+  }
+  Touch(header->session);
+  absl::Status full;
+  {
+    MutexLock lock(mu_);
+    if (!degraded_.empty()) full = absl::ResourceExhaustedError(degraded_);
+  }
+  if (!full.ok() && leads()) return done(Payload(Refusal(batch, header->seq, full)));
+  std::string head(batch.substr(0, std::min<size_t>(batch.size(), 64)));
+  proposer_.Propose(
+      kv::EntryKind::kBatch, batch,
+      [this, head = std::move(head), seq = header->seq, done = std::move(done)](absl::StatusOr<Payload> r) mutable {
+        if (r.ok() || absl::IsAborted(r.status())) return done(std::move(r));
+        done(Payload(Refusal(head, seq, r.status())));
+      });
+}
+
+std::string Replica::Refusal(std::string_view batch, uint64_t id, const absl::Status& status) const {
+  refused_.Increment();
+  wire::BatchReply reply{.seq = id, .code = wire::BatchCode::kBusy};
+  if (absl::StatusOr<wire::BatchHeader> header = wire::DecodeBatchHeader(batch); header.ok()) {
+    reply.session = header->session;
+  }
+  std::string leader;
+  if (absl::IsFailedPrecondition(status)) {
+    leader = LeaderAddress();
+    reply.code = wire::BatchCode::kNotLeader;
+    reply.hint = leader;
+  }
+  return wire::BatchReplyBuilder::Refusal(reply);
+}
+
+void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
+  auto start = env_.clock.Monotonic();
+  node_->Read([this, token = ReadToken(*this), batch = std::move(batch), id, start,
+               done = std::move(done)](absl::Status status) mutable {
+    if (!status.ok()) return done(Payload(Refusal(batch, id, status)));
+    Executor* reader = env_.readers[next_reader_.fetch_add(1, std::memory_order_relaxed) % env_.readers.size()];
+    reader->Post([this, token = std::move(token), batch = std::move(batch), id, start,
+                  done = std::move(done)]() mutable {
+      ExecuteRead(std::move(batch), id, std::move(done));
+      read_latency_.Observe(std::chrono::duration<double>(env_.clock.Monotonic() - start).count());
+    });
+  });
+}
+
+void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
+  bool needs_tick = false;
+  std::string reply = state_->Read(batch, id, proposer_.NowMs(), &needs_tick);
+  if (!needs_tick) return done(Payload(std::move(reply)));
+  // Something expired by this clock but not by log time: log time moves first, so that it never runs backwards over
+  // a fail-over (design 4).
+  proposer_.Propose(kv::EntryKind::kTick, {},
+                    [this, batch = std::move(batch), id,
+                     done = std::move(done)](absl::StatusOr<Payload> ticked) mutable {
+                      if (!ticked.ok()) return done(Payload(Refusal(batch, id, ticked.status())));
+                      Read(std::move(batch), id, std::move(done));
+                    });
+}
+
+void Replica::OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done) {
+  proposer_.Propose(kv::EntryKind::kOpenSession, {},
+                    [this, done = std::move(done)](absl::StatusOr<Payload> result) mutable {
+                      if (!result.ok()) return done(result.status());
+                      ByteReader reader(result->view());
+                      uint64_t session = reader.Little<uint64_t>();
+                      if (!reader.done() || session == 0) {
+                        return done(absl::InternalError("the group opened no session"));
+                      }
+                      Touch(session);
+                      done(session);
+                    });
+}
+
+void Replica::CloseSession(uint64_t session) {
+  {
+    MutexLock lock(mu_);
+    session_seen_.erase(session);
+  }
+  std::string body;
+  AppendLittle(body, session);
+  // Best effort: a session that is not closed expires.
+  proposer_.Propose(kv::EntryKind::kCloseSession, body, [](absl::StatusOr<Payload>) {});
+}
+
+void Replica::OwnSlots(const kv::OwnSlots& own, absl::AnyInvocable<void(absl::Status)> done) {
+  proposer_.Propose(kv::EntryKind::kOwnSlots, kv::EncodeOwnSlots(own),
+                    [done = std::move(done)](absl::StatusOr<Payload> r) mutable { done(r.status()); });
+}
+
+void Replica::TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) {
+  node_->TransferLeader(target, std::move(done));
+}
+
+void Replica::SetMembers(const std::vector<catalog::Member>& members) {
+  MutexLock lock(mu_);
+  for (const catalog::Member& m : members) {
+    auto it = members_.find(m.id());
+    if (it != members_.end() && it->second.uuid() == m.uuid()) it->second.set_address(m.address());
+  }
+  env_.transport.SetPeers(Peers(members_));
+}
+
+std::string Replica::LeaderAddress() const {
+  raft::NodeId leader = leader_.load(std::memory_order_relaxed);
+  if (leader == self_) return "";
+  std::optional<catalog::Member> member = Member(leader);
+  return member.has_value() ? member->address() : "";
+}
+
+std::optional<catalog::Member> Replica::Member(raft::NodeId id) const {
+  MutexLock lock(mu_);
+  auto it = members_.find(id);
+  if (it == members_.end()) return std::nullopt;
+  return it->second;
+}
+
+absl::Status Replica::Ready() const {
+  {
+    MutexLock lock(mu_);
+    if (!degraded_.empty()) return absl::UnavailableError(degraded_);
+  }
+  raft::RaftStatus status = node_->Status();
+  if (status.leader == raft::kNoNode) return absl::UnavailableError("no leader is known");
+  if (uint64_t lag = status.commit - status.applied; lag > options_.ready_apply_lag) {
+    return absl::UnavailableError(fmt::format("{} committed entries are not applied yet", lag));
+  }
+  return absl::OkStatus();
+}
+
+void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {
+  leader_.store(leader, std::memory_order_relaxed);
+  bool now_leads = role == raft::Role::kLeader;
+  if (now_leads && !leads()) {
+    env_.logger->info("leads the group since term {}", term);
+    proposer_.StartLeading(state_->applied_log_time_ms(), voters_);
+    MutexLock lock(mu_);
+    session_seen_.clear();  // silence is counted anew: the last leader's clock is not ours
+  } else if (!now_leads && leads()) {
+    env_.logger->info("leads no more; term {}, leader {}", term, leader);
+  }
+  leading_.store(now_leads, std::memory_order_relaxed);
+  env_.on_leadership();
+}
+
+void Replica::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
+  proposer_.OnPeerClock(peer, wall_ms);
+}
+
+void Replica::OnFatal(const absl::Status& status) { env_.on_fatal(status); }
+
+void Replica::OnDegraded(bool degraded, const std::string& why) {
+  env_.logger->warn("{}: {}", degraded ? "degraded" : "recovered", why);
+  MutexLock lock(mu_);
+  degraded_ = degraded ? why : "";
+}
+
+void Replica::ExpireKeys() {
+  clock_skew_.Set(static_cast<double>(proposer_.SkewMs()) / 1000);
+  if (!leads() || expiring_.load()) return;
+  if (!state_->HasExpired(proposer_.NowMs())) return;
+  expiring_.store(true);
+  proposer_.Propose(kv::EntryKind::kExpireKeys, {},
+                    [this](absl::StatusOr<Payload>) { expiring_.store(false); });
+}
+
+void Replica::ExpireSessions() {
+  if (!leads()) return;
+  std::vector<uint64_t> silent;
+  {
+    Clock::Duration now = env_.clock.Monotonic();
+    MutexLock lock(mu_);
+    for (uint64_t session : state_->sessions()) session_seen_.try_emplace(session, now);
+    for (auto it = session_seen_.begin(); it != session_seen_.end();) {
+      if (now - it->second < options_.session_silence) {
+        ++it;
+        continue;
+      }
+      silent.push_back(it->first);
+      it = session_seen_.erase(it);
+    }
+  }
+  if (silent.empty()) return;
+  env_.logger->info("expires {} sessions silent for {} s", silent.size(),
+                    options_.session_silence.count() / 1000);
+  proposer_.Propose(kv::EntryKind::kExpireSessions, kv::EncodeSessions(silent),
+                    [](absl::StatusOr<Payload>) {});
+}
+
+void Replica::Touch(uint64_t session) {
+  Clock::Duration now = env_.clock.Monotonic();
+  MutexLock lock(mu_);
+  session_seen_[session] = now;
+}
+
+}  // namespace kdb::server

@@ -1,0 +1,133 @@
+// One born member of a shard group: its Raft node, its state, and what a leader does beside answering: it stamps log time,
+// expires keys and silent sessions. No gRPC in it: streams (command_stream.h) and the simulation call it alike.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkg/base/mutex.h"
+#include "pkg/base/periodic.h"
+#include "pkg/kv/shard_state.h"
+#include "pkg/obs/log.h"
+#include "pkg/obs/metrics.h"
+#include "pkg/raftnode/raft_node.h"
+#include "pkg/server/proposer.h"
+#include "proto/catalog.pb.h"
+
+namespace kdb::server {
+
+struct ReplicaOptions {
+  raftnode::Options raft;
+  kv::ShardOptions shard;
+  std::chrono::milliseconds expire_keys_every{100};
+  std::chrono::milliseconds session_silence{600'000};  // design 4: at least 10 minutes
+  std::chrono::milliseconds check_sessions_every{10'000};
+  uint64_t ready_apply_lag = 10'000;                   // entries; more is not ready
+};
+
+// What a replica stands on; all of it outlives the replica.
+struct ReplicaEnvironment {
+  FileSystem& fs;
+  storage::Engine& engine;
+  raftnode::Transport& transport;
+  const Clock& clock;
+  raftnode::Executors executors;
+  std::vector<Executor*> readers;  // at least one
+  obs::Registry& metrics;
+  obs::Logger logger;
+  uint64_t seed;
+  // The disk failed for good: the process must end. Called at most once, from any role.
+  std::function<void(const absl::Status&)> on_fatal;
+  // After every change of role, term or leader; from the raft role, must not block.
+  std::function<void()> on_leadership;
+};
+
+// Thread-safe.
+class Replica final : private raftnode::Observer {
+ public:
+  // DATA_LOSS: the directory is damaged; the message says what to do.
+  static absl::StatusOr<std::unique_ptr<Replica>> Start(const ReplicaOptions& options,
+                                                        const catalog::BirthCertificate& birth,
+                                                        raft::NodeId self,
+                                                        const ReplicaEnvironment& env);
+  // Ends after what is running; callbacks that wait get their errors.
+  ~Replica() override;
+
+  // OK: an encoded wire::BatchReply, refusals included. ABORTED: leadership was lost, the outcome is not known here.
+  using ReplyDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;
+  void Write(std::string_view batch, ReplyDone done);
+  void Read(std::string batch, uint64_t id, ReplyDone done);
+
+  // OK: the session's number. FAILED_PRECONDITION: not the leader.
+  void OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done);
+  void CloseSession(uint64_t session);
+
+  void OwnSlots(const kv::OwnSlots& own, absl::AnyInvocable<void(absl::Status)> done);
+  void TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done);
+
+  void Deliver(std::vector<raft::Message> messages) { node_->Deliver(std::move(messages)); }
+  void ReportUnreachable(raft::NodeId peer) { node_->ReportUnreachable(peer); }
+  // Members at their present addresses, by the newest catalog.
+  void SetMembers(const std::vector<catalog::Member>& members);
+
+  bool leads() const { return leading_.load(std::memory_order_relaxed); }
+  raft::RaftStatus RaftStatus() const { return node_->Status(); }
+  kv::ShardStats ShardStats() const { return state_->stats(); }
+  exec::SlotSet owned() const { return state_->owned(); }
+  // The leader's address; empty when it is not known or it is this node.
+  std::string LeaderAddress() const;
+  std::optional<catalog::Member> Member(raft::NodeId id) const;
+  // UNAVAILABLE with the reason while this replica should get no traffic.
+  absl::Status Ready() const;
+
+ private:
+  class ReadToken;
+
+  Replica(const ReplicaOptions& options, const ReplicaEnvironment& env);
+  absl::Status Open(const catalog::BirthCertificate& birth, raft::NodeId self);
+
+  void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
+  void OnPeerClock(raft::NodeId peer, int64_t wall_ms) override;
+  void OnFatal(const absl::Status& status) override;
+  void OnDegraded(bool degraded, const std::string& why) override;
+
+  std::string Refusal(std::string_view batch, uint64_t id, const absl::Status& status) const;
+  void ExecuteRead(std::string batch, uint64_t id, ReplyDone done);
+  void ExpireKeys();
+  void ExpireSessions();
+  void Touch(uint64_t session);
+
+  const ReplicaOptions options_;
+  const ReplicaEnvironment env_;
+  Proposer proposer_;
+  std::unique_ptr<kv::ShardState> state_;
+  std::unique_ptr<raftnode::RaftNode> node_;
+  raft::NodeId self_ = raft::kNoNode;
+  size_t voters_ = 0;
+
+  std::atomic<bool> leading_ = false;
+  std::atomic<raft::NodeId> leader_ = raft::kNoNode;
+  std::atomic<bool> expiring_ = false;  // an expiry step is in the log
+  std::atomic<size_t> next_reader_ = 0;
+  obs::Gauge& clock_skew_;
+  obs::Counter& refused_;
+  obs::Histogram& read_latency_;
+
+  mutable Mutex mu_;
+  CondVar reads_done_;
+  int reads_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<raft::NodeId, catalog::Member> members_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, Clock::Duration> session_seen_ ABSL_GUARDED_BY(mu_);  // a leader's
+  std::string degraded_ ABSL_GUARDED_BY(mu_);                             // why; empty: it is not
+
+  std::unique_ptr<Periodic> expire_keys_;
+  std::unique_ptr<Periodic> expire_sessions_;
+};
+
+}  // namespace kdb::server
