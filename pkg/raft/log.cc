@@ -84,6 +84,10 @@ absl::StatusOr<std::vector<Entry>> RaftLog::Entries(Index lo, size_t max_bytes) 
 
 void RaftLog::Append(Entry entry) {
   KDB_DCHECK(entry.index == last() + 1);
+  Push(std::move(entry));
+}
+
+void RaftLog::Push(Entry entry) {
   if (entry.type == EntryType::kConfChange) conf_changes_.push_back(entry.index);
   pending_.push_back(std::move(entry));
 }
@@ -94,7 +98,7 @@ void RaftLog::Merge(std::vector<Entry> entries) {
   if (known == entries.size()) return;
   if (entries[known].index <= last()) Truncate(entries[known].index);
   if (pending_.empty() && known == 0) pending_.reserve(entries.size());
-  for (size_t i = known; i < entries.size(); ++i) Append(std::move(entries[i]));
+  for (size_t i = known; i < entries.size(); ++i) Push(std::move(entries[i]));
 }
 
 void RaftLog::Truncate(Index index) {

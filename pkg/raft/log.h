@@ -71,7 +71,8 @@ class RaftLog {
     Index last;
   };
 
-  // Drops entries >= index: they are about to be superseded.
+  void Push(Entry entry);
+  // Entries >= index are about to be superseded by one pushed next: last() is off until then.
   void Truncate(Index index);
   Index ViewEnd() const;  // one behind the view's last entry that is not superseded
 

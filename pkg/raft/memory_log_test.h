@@ -49,6 +49,7 @@ class MemoryLog final : public LogView {
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(index - base_));
     base_ = index;
   }
+  void Truncate(Index last) { entries_.resize(last - base_); }
   void Reset(Index index, Term term) {
     entries_.clear();
     base_ = index;
