@@ -1,5 +1,6 @@
-// Who a data directory is (design 3): a UUID made at first start, and at most one birth certificate, for life.
-// Both are small files written durably; a directory without a certificate is passive: it neither votes nor campaigns.
+// Who a data directory is (design 3): a UUID made at first start, and at most one birth
+// certificate, for life. Both are small files written durably; a directory without a certificate is
+// passive: it neither votes nor campaigns.
 #pragma once
 
 #include <optional>
@@ -23,8 +24,9 @@ struct Identity {
 // Reads the identity of `dir`, making a UUID if it has none. DATA_LOSS on a damaged file.
 absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Random& random);
 
-// Accepts a certificate durably. OK when it is the one accepted before. FAILED_PRECONDITION when it does not name this
-// UUID, or the directory belongs to another cluster or group: the message says which.
+// Accepts a certificate durably. OK when it is the one accepted before. FAILED_PRECONDITION when it
+// does not name this UUID, or the directory belongs to another cluster or group: the message says
+// which.
 absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
                          const catalog::BirthCertificate& certificate, Identity* identity);
 

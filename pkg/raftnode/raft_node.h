@@ -1,10 +1,12 @@
-// Drives one member of a Raft group: feeds the pure core, writes its log, sends its messages, applies what is committed.
+// Drives one member of a Raft group: feeds the pure core, writes its log, sends its messages,
+// applies what is committed.
 //
 // Roles are tasks on injected executors (threads in servers, one loop in simulation):
 //   raft   the core and all of this class's state; a bounded mailbox
 //   log    appends and syncs; all that arrived during one sync goes into the next (group commit)
 //   apply  the state machine
-// Durability: a proposal's result is given only after its entry was durable on a majority and applied here.
+// Durability: a proposal's result is given only after its entry was durable on a majority and
+// applied here.
 #pragma once
 
 #include <chrono>
@@ -35,13 +37,14 @@ struct Options {
   std::chrono::milliseconds tick{50};
   int heartbeat_ticks = 1;
   int election_ticks = 10;
-  size_t max_mailbox = 4096;               // proposals and reads waiting; beyond: RESOURCE_EXHAUSTED
-  size_t log_cache_bytes = 32 << 20;       // newest entries kept in memory for sending
-  size_t log_keep_bytes = 64 << 20;        // of applied and flushed entries, for slow followers
-  size_t flush_log_bytes = 32 << 20;       // log since the last flush of the state machine
+  size_t max_mailbox = 4096;          // proposals and reads waiting; beyond: RESOURCE_EXHAUSTED
+  size_t log_cache_bytes = 32 << 20;  // newest entries kept in memory for sending
+  size_t log_keep_bytes = 64 << 20;   // of applied and flushed entries, for slow followers
+  size_t flush_log_bytes = 32 << 20;  // log since the last flush of the state machine
   std::chrono::seconds flush_interval{120};
-  std::chrono::milliseconds mark_after{10};          // of idleness: wal::Mark
-  std::chrono::milliseconds fsync_stall{1000};       // a sync that takes longer gives up leadership
+  std::chrono::milliseconds mark_after{10};     // of idleness: wal::Mark
+  std::chrono::milliseconds fsync_stall{1000};  // a sync that takes longer gives up leadership
+  size_t min_free_bytes = 64 << 20;             // of the log's disk; below: proposals are refused
 };
 
 struct Executors {
@@ -59,40 +62,47 @@ class Observer {
   virtual void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) = 0;
   // A peer's wall clock, as it came with an answer (design 4: log time follows the median).
   virtual void OnPeerClock(raft::NodeId peer, int64_t wall_ms) = 0;
-  // The disk fails in a way that the process must not survive (EIO, a failed sync, damage). Called once.
+  // The disk fails in a way that the process must not survive (EIO, a failed sync, damage). Called
+  // once.
   virtual void OnFatal(const absl::Status& status) = 0;
   // The log disk stalls or is full: readiness is false while set.
   virtual void OnDegraded(bool degraded, const std::string& why) = 0;
 };
 
+// Runs on the apply role (OK) or the raft role (errors), never inside Propose; must not block.
 // OK: the state machine's result. Errors, and what is known of the proposal:
 //   FAILED_PRECONDITION  not leader: it will never be applied
-//   RESOURCE_EXHAUSTED, UNAVAILABLE  refused before the log (mailbox, uncommitted bytes, transfer): never applied
-//   ABORTED              leadership was lost after it was logged: unknown
+//   RESOURCE_EXHAUSTED, UNAVAILABLE  refused before the log (mailbox, uncommitted bytes, transfer):
+//   never applied ABORTED              leadership was lost after it was logged: unknown
 using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;
-// OK: the state machine has applied all that was committed when the read began; runs on the apply role.
+// OK: the state machine has applied all that was committed when the read began; runs on the apply
+// role. Errors come on the raft role.
 using ReadDone = absl::AnyInvocable<void(absl::Status)>;
 
 class RaftNode {
  public:
-  // Opens the log, checks it against the state machine (design 3: an applied entry is in the log, or right before its
-  // start) and starts the roles. `initial_conf`: the configuration of a group that has applied nothing yet (its
-  // birth certificate's voters). DATA_LOSS: damage; the message says what and what to do.
-  // Everything passed in outlives the node.
+  // Opens the log, checks it against the state machine (design 3: an applied entry is in the log,
+  // or right before its start) and starts the roles. `initial_conf`: the configuration of a group
+  // that has applied nothing yet (its birth certificate's voters). DATA_LOSS: damage; the message
+  // says what and what to do. Everything passed in outlives the node.
   static absl::StatusOr<std::unique_ptr<RaftNode>> Start(
       const Options& options, raft::NodeId id, const raft::ConfState& initial_conf, FileSystem& fs,
       Executors executors, StateMachine& machine, Transport& transport, Observer& observer,
       const Clock& clock, Random random, obs::Registry& metrics);
 
-  // Stops the roles after what is running; marks the log cleanly. Pending callbacks get UNAVAILABLE (reads) or
-  // ABORTED (proposals).
+  // Stops the roles after what is running; marks the log cleanly. Pending callbacks get UNAVAILABLE
+  // (reads) or ABORTED (proposals) on the caller's thread. Not to be called from a callback of the
+  // node.
   virtual ~RaftNode() = default;
 
   // All thread-safe; none blocks.
   virtual void Propose(Payload data, ProposeDone done) = 0;
-  // A linearizable read point (thesis 6.4). Concurrent calls share one round. FAILED_PRECONDITION: not leader.
+  // A linearizable read point (thesis 6.4). Concurrent calls share one round. FAILED_PRECONDITION:
+  // not leader.
   virtual void Read(ReadDone done) = 0;
   virtual void ProposeConfChange(raft::ConfChange change, ProposeDone done) = 0;
+  // OK when `target` leads; else FAILED_PRECONDITION (refused), DEADLINE_EXCEEDED or ABORTED (it
+  // ended otherwise). `done` runs on the raft role.
   virtual void TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) = 0;
   virtual void Campaign() = 0;
   virtual void Deliver(std::vector<raft::Message> messages) = 0;  // from peers

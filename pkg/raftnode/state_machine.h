@@ -26,7 +26,8 @@ struct CommittedEntry {
   std::optional<raft::ConfState> conf;
 };
 
-// Called from the apply role only, but for PersistedIndex and Flush, which may run beside Apply on another thread.
+// Called from the apply role only, but for PersistedIndex and Flush, which may run beside Apply on
+// another thread.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
@@ -34,10 +35,11 @@ class StateMachine {
   // As of the end of the last Apply, or of the restart.
   virtual AppliedState applied() const = 0;
 
-  // Applies entries in log order and appends one result per entry to `results` (empty for no-ops); a result goes to
-  // whoever proposed the entry. Each entry's effects and the new applied index are atomic. Bad content of an entry is
-  // a result, never an error: a non-OK status means that this replica's disk failed, and the process exits
-  // (RESOURCE_EXHAUSTED: nothing of the call was applied; it is called again with the same entries later).
+  // Applies entries in log order and appends one result per entry to `results` (empty for no-ops);
+  // a result goes to whoever proposed the entry. Each entry's effects and the new applied index are
+  // atomic. Bad content of an entry is a result, never an error: a non-OK status means that this
+  // replica's disk failed, and the process exits (RESOURCE_EXHAUSTED: nothing of the call was
+  // applied; it is called again with the same entries later).
   virtual absl::Status Apply(std::span<const CommittedEntry> entries,
                              std::vector<Payload>* results) = 0;
 

@@ -14,8 +14,9 @@ struct Peer {
   std::string address;  // host:port
 };
 
-// Thread-safe. Best effort: messages may be lost, duplicated and reordered. Never blocks: over a bound of bytes per
-// peer messages are dropped, appends first, and the drop is reported as unreachable.
+// Thread-safe. Best effort: messages may be lost, duplicated and reordered. Never blocks: over a
+// bound of bytes per peer messages are dropped, appends first, and the drop is reported as
+// unreachable.
 class Transport {
  public:
   virtual ~Transport() = default;

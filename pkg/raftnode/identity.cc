@@ -1,0 +1,147 @@
+#include "pkg/raftnode/identity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "pkg/base/coding.h"
+#include "pkg/base/crc32c.h"
+#include "pkg/base/status.h"
+
+namespace kdb::raftnode {
+namespace {
+
+// Both files: version byte, little-endian CRC-32C of the body, body. The body of `identity` is the
+// UUID's text, that of `birth` the serialized certificate.
+constexpr std::string_view kIdentityFile = "identity";
+constexpr std::string_view kBirthFile = "birth";
+constexpr char kVersion = 1;
+constexpr size_t kHeaderBytes = 5;
+constexpr size_t kUuidBytes = 36;
+
+std::string Seal(std::string_view body) {
+  std::string file(1, kVersion);
+  AppendLittle(file, Crc32c(body));
+  file.append(body);
+  return file;
+}
+
+absl::Status Damaged(const std::string& path, std::string_view what) {
+  return absl::DataLossError(
+      fmt::format("{}: {}. Restore the file from a backup of this directory, or start on an empty "
+                  "directory and replace "
+                  "this member by that new one",
+                  path, what));
+}
+
+// NOT_FOUND when there is no such file.
+absl::StatusOr<std::string> ReadSealed(FileSystem& fs, const std::string& path) {
+  KDB_ASSIGN_OR_RETURN(bool exists, fs.Exists(path));
+  if (!exists) return absl::NotFoundError(path);
+  KDB_ASSIGN_OR_RETURN(std::string file, ReadFile(fs, path));
+  if (file.size() < kHeaderBytes) return Damaged(path, "the file is cut short");
+  if (file[0] != kVersion)
+    return Damaged(path, fmt::format("unknown version {}", static_cast<int>(file[0])));
+  std::string body = file.substr(kHeaderBytes);
+  if (LoadLittle<uint32_t>(file.data() + 1) != Crc32c(body))
+    return Damaged(path, "the checksum does not match");
+  return body;
+}
+
+bool IsUuid(std::string_view text) {
+  if (text.size() != kUuidBytes) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+    if (dash ? text[i] != '-' : !hex) return false;
+  }
+  return true;
+}
+
+const catalog::Member* FindMember(const catalog::BirthCertificate& birth, std::string_view uuid) {
+  for (const catalog::Member& m : birth.members()) {
+    if (m.uuid() == uuid) return &m;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::optional<catalog::BirthCertificate>> LoadBirth(FileSystem& fs,
+                                                                   const std::string& path,
+                                                                   std::string_view uuid) {
+  absl::StatusOr<std::string> body = ReadSealed(fs, path);
+  if (absl::IsNotFound(body.status())) return std::nullopt;
+  KDB_RETURN_IF_ERROR(body.status());
+  catalog::BirthCertificate birth;
+  if (!birth.ParseFromString(*body)) return Damaged(path, "it is not a birth certificate");
+  if (FindMember(birth, uuid) == nullptr)
+    return Damaged(path, fmt::format("it does not name this directory's UUID {}", uuid));
+  return birth;
+}
+
+std::string Join(const std::string& dir, std::string_view name) {
+  return fmt::format("{}/{}", dir, name);
+}
+
+}  // namespace
+
+std::optional<catalog::Member> Identity::self() const {
+  if (!birth) return std::nullopt;
+  const catalog::Member* member = FindMember(*birth, uuid);
+  if (member == nullptr) return std::nullopt;
+  return *member;
+}
+
+std::string NewUuid(Random& random) {
+  uint64_t hi = random.Next();
+  uint64_t lo = random.Next();
+  hi = (hi & ~uint64_t{0xf000}) | 0x4000;                  // version 4
+  lo = (lo & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);  // variant 1
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", hi >> 32, (hi >> 16) & 0xffff,
+                     hi & 0xffff, lo >> 48, lo & 0xffffffffffff);
+}
+
+absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Random& random) {
+  std::string path = Join(dir, kIdentityFile);
+  std::string birth_path = Join(dir, kBirthFile);
+  Identity identity;
+  absl::StatusOr<std::string> uuid = ReadSealed(fs, path);
+  if (absl::IsNotFound(uuid.status())) {
+    // A certificate without the identity that it names: somebody took the file away.
+    KDB_ASSIGN_OR_RETURN(bool born, fs.Exists(birth_path));
+    if (born) return Damaged(path, fmt::format("it is missing, although {} exists", birth_path));
+    identity.uuid = NewUuid(random);
+    KDB_RETURN_IF_ERROR(WriteFileDurably(fs, path, Seal(identity.uuid)));
+    return identity;
+  }
+  KDB_RETURN_IF_ERROR(uuid.status());
+  if (!IsUuid(*uuid)) return Damaged(path, "it is not a UUID");
+  identity.uuid = *std::move(uuid);
+  KDB_ASSIGN_OR_RETURN(identity.birth, LoadBirth(fs, birth_path, identity.uuid));
+  return identity;
+}
+
+absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
+                         const catalog::BirthCertificate& certificate, Identity* identity) {
+  if (identity->birth) {
+    const catalog::BirthCertificate& held = *identity->birth;
+    if (held.SerializeAsString() == certificate.SerializeAsString()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        fmt::format("directory {} (UUID {}) belongs to cluster {}, group {} for life: it cannot "
+                    "accept a certificate of "
+                    "cluster {}, group {}",
+                    dir, identity->uuid, held.cluster_id(), held.gid(), certificate.cluster_id(),
+                    certificate.gid()));
+  }
+  if (FindMember(certificate, identity->uuid) == nullptr) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the certificate of cluster {}, group {} does not name the UUID {} of directory {}",
+        certificate.cluster_id(), certificate.gid(), identity->uuid, dir));
+  }
+  KDB_RETURN_IF_ERROR(
+      WriteFileDurably(fs, Join(dir, kBirthFile), Seal(certificate.SerializeAsString())));
+  identity->birth = certificate;
+  return absl::OkStatus();
+}
+
+}  // namespace kdb::raftnode

@@ -1,0 +1,169 @@
+#include "pkg/raftnode/log_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "pkg/base/check.h"
+#include "pkg/base/status.h"
+
+namespace kdb::raftnode {
+
+void WriteBatch::Add(WriteRequest request) {
+  seq = request.seq;
+  must_sync |= request.must_sync;
+  if (request.hard_state) hard_state = request.hard_state;
+  std::move(request.messages.begin(), request.messages.end(), std::back_inserter(messages));
+  if (request.entries.empty()) return;
+  raft::Index first = request.entries.front().index;
+  while (!entries.empty() && entries.back().index >= first) entries.pop_back();
+  KDB_CHECK(entries.empty() || entries.back().index + 1 == first, "gap before {}", first);
+  std::move(request.entries.begin(), request.entries.end(), std::back_inserter(entries));
+}
+
+LogWriter::LogWriter(wal::Wal& log, GatedExecutor& role, Outbox& outbox, RoleEvents& events,
+                     const Clock& clock, const NodeMetrics& metrics,
+                     std::chrono::nanoseconds mark_after)
+    : log_(log),
+      role_(role),
+      outbox_(outbox),
+      events_(events),
+      clock_(clock),
+      metrics_(metrics),
+      mark_after_(mark_after) {}
+
+bool LogWriter::Submit(WriteRequest request) {
+  bool idle = submitted_seq_ == persisted_seq_;
+  submitted_seq_ = request.seq;
+  if (idle && !request.must_sync && request.entries.empty()) {
+    persisted_seq_ = request.seq;
+    outbox_.Send(std::move(request.messages));
+    if (!request.hard_state) return true;
+    MutexLock lock(mu_);
+    deferred_ = request.hard_state;
+    return true;
+  }
+  if (idle) waiting_since_ = clock_.Monotonic();
+  MutexLock lock(mu_);
+  queue_.push_back(std::move(request));
+  ScheduleLocked();
+  return false;
+}
+
+void LogWriter::Persisted(uint64_t seq) {
+  persisted_seq_ = std::max(persisted_seq_, seq);
+  waiting_since_ = clock_.Monotonic();
+}
+
+std::optional<Clock::Duration> LogWriter::WaitingSince() const {
+  if (submitted_seq_ == persisted_seq_) return std::nullopt;
+  return waiting_since_;
+}
+
+void LogWriter::ForgiveDelay() { waiting_since_ = clock_.Monotonic(); }
+
+void LogWriter::CutPrefix(raft::Index index) {
+  MutexLock lock(mu_);
+  cut_ = std::max(cut_, index);
+  ScheduleLocked();
+}
+
+void LogWriter::ScheduleLocked() {
+  if (std::exchange(scheduled_, true)) return;
+  role_.Post([this] { Run(); });
+}
+
+LogWriter::Work LogWriter::TakeWork() {
+  MutexLock lock(mu_);
+  scheduled_ = false;
+  Work work;
+  work.any = !queue_.empty();
+  work.cut = std::exchange(cut_, 0);
+  for (WriteRequest& request : queue_) work.batch.Add(std::move(request));
+  queue_.clear();
+  WriteBatch& batch = work.batch;
+  bool worth_a_write = batch.must_sync || !batch.entries.empty();
+  if (batch.hard_state) deferred_ = std::move(batch.hard_state);
+  batch.hard_state = worth_a_write ? std::exchange(deferred_, std::nullopt) : std::nullopt;
+  return work;
+}
+
+void LogWriter::Run() {
+  if (failed_) return;
+  Work work = TakeWork();
+  if (work.any && !Write(work.batch)) return;
+  if (work.cut == 0) return;
+  if (absl::Status s = log_.CutPrefix(work.cut); !s.ok()) {
+    Fail(s, "cutting the log");
+    return;
+  }
+  metrics_.log_bytes.Set(static_cast<double>(log_.stats().live_bytes));
+}
+
+bool LogWriter::Write(WriteBatch& batch) {
+  if (absl::Status s = AppendAndSync(batch); !s.ok()) return Fail(s, "writing the log");
+  outbox_.Send(std::move(batch.messages));
+  events_.OnPersisted(batch.seq);
+  return true;
+}
+
+absl::Status LogWriter::AppendAndSync(WriteBatch& batch) {
+  if (batch.entries.empty() && !batch.hard_state) return absl::OkStatus();
+  Clock::Duration begin = clock_.Monotonic();
+  KDB_RETURN_IF_ERROR(log_.Append(batch.entries, batch.hard_state));
+  Clock::Duration appended = clock_.Monotonic();
+  KDB_RETURN_IF_ERROR(log_.Sync());
+  last_write_ = clock_.Monotonic();
+  marked_ = false;
+  metrics_.append_seconds.Observe(Seconds(appended - begin));
+  metrics_.fsync_seconds.Observe(Seconds(last_write_ - appended));
+  if (!batch.entries.empty())
+    metrics_.entries_per_fsync.Observe(static_cast<double>(batch.entries.size()));
+  ArmMark();
+  return absl::OkStatus();
+}
+
+bool LogWriter::Fail(const absl::Status& status, std::string_view what) {
+  failed_ = true;
+  events_.OnFailed(
+      absl::Status(status.code(), fmt::format("{}: {}", what, std::string(status.message()))));
+  return false;
+}
+
+void LogWriter::ArmMark() {
+  if (std::exchange(mark_armed_, true)) return;
+  role_.PostAfter(mark_after_, [this] { MarkIfIdle(); });
+}
+
+void LogWriter::MarkIfIdle() {
+  mark_armed_ = false;
+  if (failed_ || marked_) return;
+  Clock::Duration idle = clock_.Monotonic() - last_write_;
+  if (idle < mark_after_) {
+    mark_armed_ = true;
+    role_.PostAfter(mark_after_ - idle, [this] { MarkIfIdle(); });
+    return;
+  }
+  if (absl::Status s = Mark(); !s.ok()) Fail(s, "marking the log");
+}
+
+absl::Status LogWriter::Mark() {
+  std::optional<raft::HardState> hard_state;
+  {
+    MutexLock lock(mu_);
+    hard_state = std::exchange(deferred_, std::nullopt);
+  }
+  if (hard_state) KDB_RETURN_IF_ERROR(log_.Append({}, hard_state));
+  marked_ = true;
+  return log_.Mark();
+}
+
+void LogWriter::MarkCleanly() {
+  // The process ends anyway: a log without its mark is only less exact about a torn tail.
+  if (!failed_) Mark().IgnoreError();
+}
+
+}  // namespace kdb::raftnode

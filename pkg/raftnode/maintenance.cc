@@ -1,0 +1,74 @@
+#include "pkg/raftnode/maintenance.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "pkg/base/status.h"
+
+namespace kdb::raftnode {
+namespace {
+
+absl::StatusOr<raft::Index> FlushMachine(StateMachine& machine) {
+  KDB_RETURN_IF_ERROR(machine.Flush());
+  return machine.PersistedIndex();
+}
+
+}  // namespace
+
+Maintenance::Maintenance(const Options& options, StateMachine& machine, FileSystem& fs,
+                         GatedExecutor& role, RoleEvents& events, const NodeMetrics& metrics,
+                         LogBudget budget)
+    : options_(options),
+      machine_(machine),
+      fs_(fs),
+      role_(role),
+      events_(events),
+      metrics_(metrics),
+      budget_(std::move(budget)) {}
+
+void Maintenance::OnTick(Clock::Duration now) {
+  bool due = flush_failed_ || budget_.ShouldFlush(now);
+  if (due && !flushing_ && now >= next_flush_) StartFlush(now);
+  if (now < next_space_check_) return;
+  next_space_check_ = now + kSpaceCheckInterval;
+  role_.Post([this] { CheckSpace(); });
+}
+
+void Maintenance::StartFlush(Clock::Duration now) {
+  flushing_ = true;
+  budget_.FlushBegan(now);
+  role_.Post([this] { events_.OnFlushed(FlushMachine(machine_)); });
+}
+
+raft::Index Maintenance::Flushed(const absl::StatusOr<raft::Index>& persisted,
+                                 Clock::Duration now) {
+  flushing_ = false;
+  if (persisted.ok()) {
+    metrics_.flushes.Increment();
+    if (std::exchange(flush_failed_, false)) events_.OnTrouble(Trouble::kFlushDiskFull, "");
+    return budget_.CutAfterFlush(*persisted);
+  }
+  std::string why =
+      fmt::format("flushing the state machine: {}", std::string(persisted.status().message()));
+  if (!absl::IsResourceExhausted(persisted.status())) {
+    events_.OnFailed(absl::Status(persisted.status().code(), why));
+    return 0;
+  }
+  next_flush_ = now + kFlushRetry;
+  if (!std::exchange(flush_failed_, true)) events_.OnTrouble(Trouble::kFlushDiskFull, why);
+  return 0;
+}
+
+void Maintenance::CheckSpace() {
+  absl::StatusOr<FileSystem::Space> space = fs_.DiskSpace(options_.wal_dir);
+  // Without an answer there is no evidence of trouble; the log itself will tell.
+  bool low = space.ok() && space->available_bytes < options_.min_free_bytes;
+  if (low == std::exchange(space_low_, low)) return;
+  events_.OnTrouble(Trouble::kLogDiskLow,
+                    low ? fmt::format("{}: {} bytes free, {} wanted", options_.wal_dir,
+                                      space->available_bytes, options_.min_free_bytes)
+                        : "");
+}
+
+}  // namespace kdb::raftnode

@@ -1,0 +1,117 @@
+#include "pkg/raftnode/raft_node.h"
+
+#include <utility>
+
+#include "pkg/base/status.h"
+#include "pkg/raftnode/driver.h"
+#include "pkg/raftnode/start_check.h"
+
+namespace kdb::raftnode {
+namespace {
+
+// Messages from peers that wait for the raft role. Beyond, appends are dropped: their senders try
+// again.
+constexpr size_t kMaxWaitingMessageBytes = 64 << 20;
+
+size_t MessageBytes(const raft::Message& message) {
+  size_t bytes = sizeof(message);
+  for (const raft::Entry& e : message.entries) bytes += raft::EntryBytes(e);
+  return bytes;
+}
+
+class DrivenRaftNode final : public RaftNode {
+ public:
+  DrivenRaftNode(const Driver::Parts& parts, std::unique_ptr<wal::Wal> log,
+                 const wal::Recovered& recovered, const raft::Initial& initial, Random random)
+      : clock_(parts.clock), driver_(parts, std::move(log), recovered, initial, random) {
+    driver_.Start();
+  }
+
+  void Propose(Payload data, ProposeDone done) override {
+    AddProposal(std::move(data), nullptr, std::move(done));
+  }
+
+  void ProposeConfChange(raft::ConfChange change, ProposeDone done) override {
+    AddProposal({}, std::make_unique<raft::ConfChange>(std::move(change)), std::move(done));
+  }
+
+  void Read(ReadDone done) override {
+    std::optional<Admission::Place> place = driver_.admission().TryEnter();
+    driver_.mailbox().Add([&](Inbox& inbox) {
+      if (place) {
+        inbox.reads.push_back({std::move(done), *std::move(place)});
+      } else {
+        inbox.refused_reads.push_back(std::move(done));
+      }
+    });
+  }
+
+  void TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) override {
+    driver_.mailbox().Add([&](Inbox& inbox) {
+      inbox.transfers.push_back({target, std::move(done)});
+    });
+  }
+
+  void Campaign() override {
+    driver_.mailbox().Add([](Inbox& inbox) { inbox.campaign = true; });
+  }
+
+  void Deliver(std::vector<raft::Message> messages) override {
+    size_t dropped = 0;
+    driver_.mailbox().Add([&](Inbox& inbox) {
+      for (raft::Message& m : messages) {
+        size_t bytes = MessageBytes(m);
+        bool full = inbox.message_bytes + bytes > kMaxWaitingMessageBytes;
+        if (full && m.type == raft::MessageType::kAppend) {
+          ++dropped;
+          continue;
+        }
+        inbox.message_bytes += bytes;
+        inbox.messages.push_back(std::move(m));
+      }
+    });
+    if (dropped > 0) driver_.metrics().dropped_messages.Increment(static_cast<double>(dropped));
+  }
+
+  void ReportUnreachable(raft::NodeId peer) override {
+    driver_.mailbox().Add([peer](Inbox& inbox) { inbox.unreachable.push_back(peer); });
+  }
+
+  raft::RaftStatus Status() const override { return driver_.Status(); }
+
+ private:
+  void AddProposal(Payload data, std::unique_ptr<raft::ConfChange> change, ProposeDone done) {
+    std::optional<Admission::Place> place = driver_.admission().TryEnter();
+    Clock::Duration now = clock_.Monotonic();
+    driver_.mailbox().Add([&](Inbox& inbox) {
+      if (place) {
+        inbox.proposals.push_back(
+            {std::move(data), std::move(change), std::move(done), now, *std::move(place)});
+      } else {
+        inbox.refused_proposals.push_back(std::move(done));
+      }
+    });
+  }
+
+  const Clock& clock_;
+  Driver driver_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::Start(
+    const Options& options, raft::NodeId id, const raft::ConfState& initial_conf, FileSystem& fs,
+    Executors executors, StateMachine& machine, Transport& transport, Observer& observer,
+    const Clock& clock, Random random, obs::Registry& metrics) {
+  KDB_RETURN_IF_ERROR(CreateDirs(fs, options.wal_dir));
+  wal::Recovered recovered;
+  KDB_ASSIGN_OR_RETURN(std::unique_ptr<wal::Wal> log,
+                       wal::Wal::Open(fs, options.wal_dir, options.wal, &recovered));
+  KDB_ASSIGN_OR_RETURN(raft::Initial initial, CheckStart(*log, recovered, machine.applied(),
+                                                         initial_conf, options.wal_dir));
+  return std::make_unique<DrivenRaftNode>(
+      Driver::Parts{options, id, fs, executors, machine, transport, observer, clock, metrics},
+      std::move(log), recovered, initial, random);
+}
+
+}  // namespace kdb::raftnode

@@ -1,0 +1,64 @@
+#include "pkg/raftnode/start_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "pkg/base/status.h"
+
+namespace kdb::raftnode {
+namespace {
+
+constexpr std::string_view kWhatToDo =
+    "This replica does not vote or serve, for it may have forgotten what it promised. If the rest "
+    "of the group "
+    "has a majority, replace it: start a server on an empty data directory and add that as a new "
+    "member. Keep "
+    "this directory until the group is healthy.";
+
+absl::Status Damaged(const std::string& wal_dir, const std::string& what) {
+  return absl::DataLossError(
+      fmt::format("raft log {} does not fit the applied state: {}. {}", wal_dir, what, kWhatToDo));
+}
+
+absl::Status CheckApplied(const wal::Wal& log, const wal::Recovered& recovered,
+                          const AppliedState& applied, const std::string& wal_dir) {
+  if (applied.index > recovered.last_index) {
+    return Damaged(
+        wal_dir,
+        fmt::format("the log ends at index {}, below the applied index {}: entries are missing",
+                    recovered.last_index, applied.index));
+  }
+  if (applied.index + 1 < recovered.first_index) {
+    return Damaged(wal_dir,
+                   fmt::format("the log begins at index {}, but the state is at {}: entries "
+                               "between them are missing",
+                               recovered.first_index, applied.index));
+  }
+  std::optional<raft::Term> term = log.TermAt(applied.index);
+  if (term.value_or(0) == applied.term) return absl::OkStatus();
+  return Damaged(wal_dir,
+                 fmt::format("index {} has term {} in the log and was applied with term {}",
+                             applied.index, term.value_or(0), applied.term));
+}
+
+}  // namespace
+
+absl::StatusOr<raft::Initial> CheckStart(const wal::Wal& log, const wal::Recovered& recovered,
+                                         const AppliedState& applied,
+                                         const raft::ConfState& initial_conf,
+                                         const std::string& wal_dir) {
+  KDB_RETURN_IF_ERROR(CheckApplied(log, recovered, applied, wal_dir));
+  raft::Initial initial;
+  initial.hard_state = recovered.hard_state;
+  // The commit index is written without a sync of its own: it may lag behind what was applied, and
+  // after a torn tail run ahead of entries that nobody counted.
+  initial.hard_state.commit =
+      std::clamp(recovered.hard_state.commit, applied.index, recovered.last_index);
+  initial.applied = applied.index;
+  initial.conf = applied.conf.voters.empty() ? initial_conf : applied.conf;
+  return initial;
+}
+
+}  // namespace kdb::raftnode

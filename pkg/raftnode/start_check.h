@@ -1,0 +1,20 @@
+// What the log and the state machine must agree on before a member may vote or serve (design 3).
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "pkg/raft/raft.h"
+#include "pkg/raftnode/state_machine.h"
+#include "pkg/wal/wal.h"
+
+namespace kdb::raftnode {
+
+// The core's starting point. DATA_LOSS when the applied entry is neither in the log nor right
+// before its start: the message says what is wrong with `wal_dir` and what to do.
+absl::StatusOr<raft::Initial> CheckStart(const wal::Wal& log, const wal::Recovered& recovered,
+                                         const AppliedState& applied,
+                                         const raft::ConfState& initial_conf,
+                                         const std::string& wal_dir);
+
+}  // namespace kdb::raftnode
