@@ -106,7 +106,7 @@ void AppendInfoOf(Args names, ReplyWriter& reply) {
   reply.Array(names.size());
   for (const std::string_view name : names) {
     const Command* command = FindByFullName(name);
-    command == nullptr ? reply.NullArray() : AppendInfo(*command, reply);
+    command == nullptr ? reply.Null() : AppendInfo(*command, reply);
   }
 }
 
