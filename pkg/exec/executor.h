@@ -1,0 +1,63 @@
+// Executes commands on a shard's records. Deterministic: time is log time, randomness comes from
+// rev; the same commands on the same records give the same records and replies on every replica.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "pkg/base/siphash.h"
+#include "pkg/redis/command.h"
+#include "pkg/resp/reply_writer.h"
+#include "pkg/shard/slot.h"
+#include "pkg/storage/engine.h"
+#include "pkg/storage/overlay.h"
+
+namespace kdb::exec {
+
+using SlotSet = std::bitset<shard::kSlots>;
+
+// Exact numbers of keys per slot, kept by the shard (design 2: DBSIZE is cheap and exact).
+class KeyCounts {
+ public:
+  virtual ~KeyCounts() = default;
+  virtual uint64_t Get(shard::Slot slot) const = 0;
+  virtual void Add(shard::Slot slot, int64_t delta) = 0;
+};
+
+struct Limits {
+  size_t max_value_bytes = 16 << 20;  // APPEND and SETRANGE count too
+};
+
+// Where a command runs.
+struct Environment {
+  const storage::Reader& reader;  // for writes: the overlay itself
+  storage::Overlay* writer;       // nullptr: reads only
+  SipKey hash_seed;
+  const SlotSet& owned;  // keyless commands cover these
+  KeyCounts& counts;
+  Limits limits;
+  int64_t now_ms;  // log time: what expires by it is hidden from readers and deleted by writers
+  uint64_t* rev;   // the group's counter: incremented per mutating command
+  // When set: raised to the latest expiry time of the keys that were hidden because their time has
+  // come. A read that hides a key which was there by applied log time must not be answered yet
+  // (design 4), so its caller asks.
+  int64_t* newest_hidden_ms = nullptr;
+};
+
+// Runs one resolved command (redis::Resolve) and appends exactly one reply to `reply`. Errors of
+// the command are RESP errors in the reply; a non-OK status is the engine's, and nothing may be
+// kept then.
+absl::Status Execute(const redis::Command& command, std::span<const std::string_view> args,
+                     Environment& env, resp::ReplyWriter& reply);
+
+// Deletes up to `limit` keys whose time has come, by the expiry index of the owned slots, starting
+// at *slot and leaving there where to go on. The number deleted. A logged background step.
+absl::StatusOr<size_t> DeleteExpired(Environment& env, size_t limit, shard::Slot* slot);
+
+// Whether DeleteExpired would find something: by which a leader decides to log one.
+absl::StatusOr<bool> AnyExpired(const Environment& env);
+
+}  // namespace kdb::exec

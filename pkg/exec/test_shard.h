@@ -1,0 +1,73 @@
+// For tests: commands on a memory engine, as a shard runs them.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pkg/exec/executor.h"
+#include "pkg/storage/engine.h"
+
+namespace kdb::exec {
+
+class TestCounts final : public KeyCounts {
+ public:
+  uint64_t Get(shard::Slot slot) const override { return counts_[slot]; }
+  void Add(shard::Slot slot, int64_t delta) override { counts_[slot] += delta; }
+
+ private:
+  std::array<uint64_t, shard::kSlots> counts_{};
+};
+
+// Every command is its own write, unless a batch is kept open.
+class TestShard {
+ public:
+  explicit TestShard(std::unique_ptr<storage::Engine> engine);
+  ~TestShard();
+
+  // The encoded reply of a command, in the version set; "STATUS ..." for a status that is not OK.
+  std::string Run(const std::vector<std::string>& args);
+  // The same of a line split at spaces; '' is an empty argument.
+  std::string operator()(std::string_view line);
+  // Every reader uses the engine alone, not the overlay: as read batches do.
+  std::string Read(const std::vector<std::string>& args);
+  // Runs the logged expiry step.
+  absl::StatusOr<size_t> DeleteExpired(size_t limit, shard::Slot* slot);
+  absl::StatusOr<bool> AnyExpired();
+
+  // While open, commands see each other through the overlay only.
+  void OpenBatch() { batch_open_ = true; }
+  void CloseBatch();
+
+  // Checks FORMAT.md's invariants over all records; adds to gtest's failures.
+  void CheckInvariants();
+
+  void set_now_ms(int64_t now_ms) { now_ms_ = now_ms; }
+  int64_t now_ms() const { return now_ms_; }
+  void set_version(resp::Version version) { version_ = version; }
+  SlotSet& owned() { return owned_; }
+  Limits& limits() { return limits_; }
+  uint64_t rev() const { return rev_; }
+  storage::Engine& engine() { return *engine_; }
+  TestCounts& counts() { return counts_; }
+
+ private:
+  Environment Env(const storage::Reader& reader, storage::Overlay* writer);
+  std::string Execute(const std::vector<std::string>& args, const storage::Reader& reader,
+                      storage::Overlay* writer);
+
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<storage::WriteBatch> batch_;
+  storage::Overlay overlay_;
+  bool batch_open_ = false;
+  TestCounts counts_;
+  SlotSet owned_;
+  Limits limits_;
+  int64_t now_ms_ = 1'700'000'000'000;
+  uint64_t rev_ = 0;
+  resp::Version version_ = resp::Version::kResp2;
+};
+
+}  // namespace kdb::exec
