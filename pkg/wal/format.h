@@ -29,7 +29,7 @@ struct SegmentHeader {
   uint64_t prev_end = 0;       // where its records end: all of them are durable
   raft::Index prev_index = 0;  // last entry before this segment
   raft::Term prev_term = 0;
-  raft::HardState hard_state;
+  raft::HardState hard_state = {};
 
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
