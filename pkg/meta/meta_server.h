@@ -1,0 +1,53 @@
+// A meta server: assembled from its parts, passive until its directory is born, then a member of
+// the meta group.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pkg/meta/group_member.h"
+#include "pkg/meta/reconciler.h"
+
+namespace kdb::meta {
+
+struct ServerOptions {
+  std::string data_dir;    // created if missing; locked while the server lives
+  std::string listen;      // host:port of the gRPC services; port 0: any
+  raftnode::Options raft;  // wal_dir is set from data_dir
+  rpc::TransportOptions transport;
+  ReconcilerOptions reconciler;
+  uint64_t max_apply_lag = 1000;  // entries; more, and the server is not ready
+  int long_calls = 8;             // Join, Move, Bootstrap, ... at a time
+  int short_calls = 2;            // Query and Report at a time
+  size_t max_queued_calls = 256;  // waiting for either
+  std::string version;            // of the program, for Status
+};
+
+// How far the replay of the log has come at start.
+struct StartupProgress {
+  bool done = false;
+  uint64_t applied = 0;
+  uint64_t target = 0;
+};
+
+// Thread-safe.
+class MetaServer {
+ public:
+  // Returns when the services listen. `env` outlives the server. Errors: INVALID_ARGUMENT,
+  // FAILED_PRECONDITION (the directory is in use), UNAVAILABLE (the address is), DATA_LOSS (damage,
+  // with what to do).
+  static absl::StatusOr<std::unique_ptr<MetaServer>> Start(const ServerOptions& options,
+                                                           const Environment& env);
+  // Ends calls with UNAVAILABLE, marks the log cleanly.
+  virtual ~MetaServer() = default;
+
+  virtual int port() const = 0;
+  // For the health port. OK: a voter that knows its leader and has applied nearly all that is
+  // committed. Else why not.
+  virtual absl::Status Ready() const = 0;
+  virtual StartupProgress progress() const = 0;
+};
+
+}  // namespace kdb::meta

@@ -1,0 +1,207 @@
+#include "pkg/meta/operations.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "pkg/base/status.h"
+#include "pkg/meta/catalog_rules.h"
+
+namespace kdb::meta {
+namespace {
+
+constexpr std::chrono::milliseconds kIdentifyTimeout{1000};
+constexpr std::chrono::milliseconds kTransferTimeout{5000};
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+bool SameAddresses(const catalog::Group& group, const std::vector<std::string>& addresses) {
+  std::vector<std::string> registered = AddressesOf(group);
+  return std::set<std::string>(registered.begin(), registered.end()) ==
+         std::set<std::string>(addresses.begin(), addresses.end());
+}
+
+absl::Status OtherServers(const catalog::Group& group) {
+  return absl::FailedPreconditionError(fmt::format("group {} is registered with other servers: {}",
+                                                   group.gid(),
+                                                   fmt::join(AddressesOf(group), ",")));
+}
+
+}  // namespace
+
+Operations::Operations(Replica& replica, StateHub& hub, Reconciler& reconciler,
+                       rpc::AdminClient& admin)
+    : replica_(replica), hub_(hub), reconciler_(reconciler), admin_(admin) {}
+
+absl::Status Operations::Register(const metapb::RegisterRequest& request, SteadyTime deadline) {
+  KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
+  const std::vector<std::string> addresses(request.addresses().begin(), request.addresses().end());
+  const catalog::Group* group = FindGroup(*state, request.gid());
+  if (group != nullptr && !SameAddresses(*group, addresses)) return OtherServers(*group);
+  // A born group's servers need not answer.
+  if (group != nullptr && group->state() != catalog::Group::REGISTERED) return absl::OkStatus();
+  return RegisterServers(request.gid(), addresses, deadline);
+}
+
+absl::Status Operations::Join(const metapb::JoinRequest& request, SteadyTime deadline) {
+  KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
+  const uint64_t gid = request.gid();
+  std::vector<std::string> addresses(request.addresses().begin(), request.addresses().end());
+  const catalog::Group* group = FindGroup(*state, gid);
+  if (group != nullptr) {
+    if (addresses.empty()) addresses = AddressesOf(*group);
+    if (!SameAddresses(*group, addresses)) return OtherServers(*group);
+  }
+  if (group == nullptr || group->state() == catalog::Group::REGISTERED) {
+    // Again for one that is registered: a directory may have been replaced since.
+    KDB_RETURN_IF_ERROR(RegisterServers(gid, addresses, deadline));
+    KDB_RETURN_IF_ERROR(DecideBirth(gid, deadline));
+  }
+  reconciler_.Kick();
+  return WaitForGroup(gid, deadline, "has no leader", [gid](const metalog::State& now) {
+    const catalog::Group* g = FindGroup(now, gid);
+    return g != nullptr && g->state() == catalog::Group::JOINED && g->leader() != 0;
+  });
+}
+
+absl::Status Operations::Leave(const metapb::LeaveRequest& request, SteadyTime deadline) {
+  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  metalog::Command command;
+  command.mutable_leave()->set_gid(request.gid());
+  return replica_.Propose(command, deadline).status();
+}
+
+absl::Status Operations::Move(const metapb::MoveRequest& request, SteadyTime deadline) {
+  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  const uint64_t gid = request.gid();
+  metalog::Command command;
+  command.mutable_assign_slots()->set_gid(gid);
+  command.mutable_assign_slots()->mutable_slots()->CopyFrom(request.slots());
+  KDB_RETURN_IF_ERROR(replica_.Propose(command, deadline).status());
+  reconciler_.Kick();
+  // A repeated call waits too: an assignment of before may not be carried out yet.
+  const std::set<uint32_t> wanted(request.slots().begin(), request.slots().end());
+  return WaitForGroup(gid, deadline, "does not serve the slots yet",
+                      [&wanted, gid](const metalog::State& now) {
+                        for (const metalog::Assignment& assignment : now.assignments()) {
+                          if (assignment.gid() != gid) continue;
+                          const auto& slots = assignment.slots();
+                          if (std::any_of(slots.begin(), slots.end(),
+                                          [&](uint32_t slot) { return wanted.count(slot) > 0; })) {
+                            return false;
+                          }
+                        }
+                        return true;
+                      });
+}
+
+absl::Status Operations::TransferLeader(const metapb::TransferLeaderRequest& request,
+                                        SteadyTime deadline) {
+  if (request.gid() == 0) {
+    KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+    return replica_.TransferLeader(request.target(), deadline);
+  }
+  KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
+  const catalog::Group* group = FindGroup(*state, request.gid());
+  if (group == nullptr) {
+    return absl::NotFoundError(fmt::format("there is no group {}", request.gid()));
+  }
+  if (AddressOf(*group, request.target()).empty()) {
+    return absl::NotFoundError(
+        fmt::format("group {} has no member {}", request.gid(), request.target()));
+  }
+  std::string leader = AddressOf(*group, group->leader());
+  if (leader.empty()) {
+    return absl::UnavailableError(fmt::format("group {} has no known leader", request.gid()));
+  }
+  std::string hint;
+  absl::Status status = admin_.TransferLeader(leader, request.target(), kTransferTimeout, &hint);
+  if (hint.empty()) return status;
+  return admin_.TransferLeader(hint, request.target(), kTransferTimeout, &hint);
+}
+
+absl::StatusOr<uint64_t> Operations::Report(const metapb::ReportRequest& request,
+                                            SteadyTime deadline) {
+  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  StatePtr state = hub_.Latest();
+  if (request.cluster_id() != state->catalog().cluster_id()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "this is cluster {}, not {}", state->catalog().cluster_id(), request.cluster_id()));
+  }
+  const catalog::Group* group = FindGroup(*state, request.gid());
+  // Once a second from every group: only a change is worth a log entry.
+  if (group != nullptr && request.term() <= group->leader_term()) return state->catalog().version();
+  metalog::Command command;
+  command.mutable_report_leader()->set_gid(request.gid());
+  command.mutable_report_leader()->set_leader(request.leader());
+  command.mutable_report_leader()->set_term(request.term());
+  return replica_.Propose(command, deadline);
+}
+
+absl::StatusOr<StatePtr> Operations::Fresh(SteadyTime deadline) {
+  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  KDB_RETURN_IF_ERROR(replica_.Barrier(deadline));
+  return hub_.Latest();
+}
+
+absl::StatusOr<std::vector<catalog::Member>> Operations::Identify(
+    uint64_t gid, const std::vector<std::string>& addresses) {
+  if (addresses.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("group {} is not registered: name its servers", gid));
+  }
+  std::vector<catalog::Member> members;
+  auto replies = admin_.Identify(addresses, kIdentifyTimeout);
+  for (size_t i = 0; i < replies.size(); ++i) {
+    KDB_RETURN_IF_ERROR(replies[i].status());
+    if (!replies[i]->cluster_id().empty()) {
+      return absl::FailedPreconditionError(fmt::format(
+          "the directory of server {} belongs to group {} of cluster {} for life: it needs an "
+          "empty one",
+          addresses[i], replies[i]->gid(), replies[i]->cluster_id()));
+    }
+    catalog::Member& member = members.emplace_back();
+    member.set_id(i + 1);
+    member.set_uuid(replies[i]->uuid());
+    member.set_address(addresses[i]);
+  }
+  return members;
+}
+
+absl::Status Operations::RegisterServers(uint64_t gid, const std::vector<std::string>& addresses,
+                                         SteadyTime deadline) {
+  KDB_ASSIGN_OR_RETURN(std::vector<catalog::Member> members, Identify(gid, addresses));
+  metalog::Command command;
+  command.mutable_register_group()->set_gid(gid);
+  command.mutable_register_group()->mutable_members()->Assign(members.begin(), members.end());
+  return replica_.Propose(command, deadline).status();
+}
+
+absl::Status Operations::DecideBirth(uint64_t gid, SteadyTime deadline) {
+  StatePtr state = hub_.Latest();
+  const catalog::Group* group = FindGroup(*state, gid);
+  if (group == nullptr) return absl::NotFoundError(fmt::format("group {} has just left", gid));
+  metalog::Command command;
+  catalog::BirthCertificate* birth = command.mutable_decide_birth()->mutable_certificate();
+  birth->set_cluster_id(state->catalog().cluster_id());
+  birth->set_gid(gid);
+  birth->mutable_hash_seed()->CopyFrom(state->catalog().hash_seed());
+  birth->mutable_members()->CopyFrom(group->members());
+  return replica_.Propose(command, deadline).status();
+}
+
+absl::Status Operations::WaitForGroup(uint64_t gid, SteadyTime deadline, const char* what,
+                                      absl::FunctionRef<bool(const metalog::State&)> condition) {
+  bool done = false;
+  absl::Status status = hub_.WaitUntil(deadline, [&](const metalog::State& state) {
+    done = condition(state);
+    return done || !replica_.IsLeader();
+  });
+  if (status.ok()) return done ? status : replica_.CheckLeader();
+  if (!absl::IsDeadlineExceeded(status)) return status;
+  return absl::UnavailableError(
+      fmt::format("group {} {}: {}", gid, what, Text(reconciler_.Trouble(gid))));
+}
+
+}  // namespace kdb::meta

@@ -1,0 +1,175 @@
+#include "pkg/meta/replica.h"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "pkg/base/status.h"
+
+namespace kdb::meta {
+namespace {
+
+constexpr char kLeaderPayload[] = "kdb-leader";
+
+// The value of a callback that runs on another thread; the callback may come after the wait was
+// given up.
+template <typename T>
+T WaitFor(std::future<T> future, SteadyTime deadline, const char* what) {
+  if (future.wait_until(deadline) == std::future_status::ready) return future.get();
+  return absl::UnavailableError(fmt::format("{} was not done in time", what));
+}
+
+absl::Status Passive() { return absl::UnavailableError("this meta server is not bootstrapped"); }
+
+}  // namespace
+
+absl::Status NotLeader(const std::string& leader_address) {
+  if (leader_address.empty()) {
+    return absl::UnavailableError("the meta group has no leader that this server knows");
+  }
+  absl::Status status = absl::FailedPreconditionError(
+      fmt::format("not the leader of the meta group: {} is", leader_address));
+  status.SetPayload(kLeaderPayload, absl::Cord(leader_address));
+  return status;
+}
+
+std::string LeaderOf(const absl::Status& status) {
+  auto payload = status.GetPayload(kLeaderPayload);
+  return payload ? std::string(*payload) : "";
+}
+
+absl::Status Replica::With(absl::FunctionRef<void(raftnode::RaftNode&)> use) const {
+  raftnode::RaftNode* node;
+  {
+    MutexLock lock(mu_);
+    if (node_ == nullptr) return Passive();
+    node = node_;
+    ++uses_;
+  }
+  use(*node);
+  MutexLock lock(mu_);
+  if (--uses_ == 0) unused_.NotifyAll();
+  return absl::OkStatus();
+}
+
+void Replica::Attach(raftnode::RaftNode* node, raft::NodeId self,
+                     std::vector<catalog::Member> members) {
+  MutexLock lock(mu_);
+  node_ = node;
+  self_ = self;
+  members_ = std::move(members);
+}
+
+void Replica::Detach() {
+  MutexLock lock(mu_);
+  node_ = nullptr;
+  leadership_ = {};
+  while (uses_ > 0) unused_.Wait(mu_);
+}
+
+void Replica::SetLeadership(const Leadership& leadership) {
+  {
+    MutexLock lock(mu_);
+    leadership_ = leadership;
+  }
+  hub_.Poke();
+}
+
+Replica::Leadership Replica::leadership() const {
+  MutexLock lock(mu_);
+  return leadership_;
+}
+
+raft::NodeId Replica::self() const {
+  MutexLock lock(mu_);
+  return self_;
+}
+
+bool Replica::attached() const {
+  MutexLock lock(mu_);
+  return node_ != nullptr;
+}
+
+absl::Status Replica::CheckLeader() const {
+  MutexLock lock(mu_);
+  if (node_ == nullptr) return Passive();
+  return leadership_.role == raft::Role::kLeader ? absl::OkStatus() : NotLeaderLocked();
+}
+
+absl::Status Replica::NotLeaderLocked() const {
+  for (const catalog::Member& member : members_) {
+    // The own address is no hint: the caller would come back at once.
+    if (member.id() == leadership_.leader && member.id() != self_) {
+      return NotLeader(member.address());
+    }
+  }
+  return NotLeader("");
+}
+
+absl::StatusOr<raft::RaftStatus> Replica::Status() const {
+  raft::RaftStatus status;
+  KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) { status = node.Status(); }));
+  return status;
+}
+
+absl::StatusOr<uint64_t> Replica::Propose(const metalog::Command& command, SteadyTime deadline) {
+  std::promise<absl::StatusOr<Payload>> promise;
+  auto future = promise.get_future();
+  KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) {
+    node.Propose(EncodeCommand(command),
+                 [promise = std::move(promise)](absl::StatusOr<Payload> result) mutable {
+                   promise.set_value(std::move(result));
+                 });
+  }));
+  absl::StatusOr<Payload> bytes = WaitFor(std::move(future), deadline, "the command");
+  if (absl::IsFailedPrecondition(bytes.status())) {
+    MutexLock lock(mu_);
+    return NotLeaderLocked();
+  }
+  if (absl::IsAborted(bytes.status())) {
+    return absl::UnavailableError(bytes.status().message());
+  }
+  KDB_RETURN_IF_ERROR(bytes.status());
+  KDB_ASSIGN_OR_RETURN(metalog::Result result, DecodeResult(*bytes));
+  if (result.code() == 0) return result.version();
+  return absl::Status(static_cast<absl::StatusCode>(result.code()), result.message());
+}
+
+absl::Status Replica::Barrier(SteadyTime deadline) {
+  std::promise<absl::Status> promise;
+  auto future = promise.get_future();
+  KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) {
+    node.Read([promise = std::move(promise)](absl::Status status) mutable {
+      promise.set_value(std::move(status));
+    });
+  }));
+  absl::Status status = WaitFor(std::move(future), deadline, "the read");
+  if (!absl::IsFailedPrecondition(status)) return status;
+  MutexLock lock(mu_);
+  return NotLeaderLocked();
+}
+
+absl::Status Replica::TransferLeader(raft::NodeId target, SteadyTime deadline) {
+  std::promise<absl::Status> promise;
+  auto future = promise.get_future();
+  KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) {
+    node.TransferLeader(target, [promise = std::move(promise)](absl::Status status) mutable {
+      promise.set_value(std::move(status));
+    });
+  }));
+  return WaitFor(std::move(future), deadline, "the transfer");
+}
+
+void Replica::Deliver(std::vector<raft::Message> messages) {
+  // Dropped while there is no node, as a network may.
+  (void)With([&](raftnode::RaftNode& node) { node.Deliver(std::move(messages)); });
+}
+
+void Replica::ReportUnreachable(raft::NodeId peer) {
+  (void)With([&](raftnode::RaftNode& node) { node.ReportUnreachable(peer); });
+}
+
+}  // namespace kdb::meta

@@ -1,0 +1,59 @@
+// Where the applied catalog meets those who wait for it: calls that block until a condition holds,
+// and watchers.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "pkg/base/mutex.h"
+#include "pkg/meta/catalog_state.h"
+
+namespace kdb::meta {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Thread-safe.
+class StateHub {
+ public:
+  class Subscriber {
+   public:
+    virtual ~Subscriber() = default;
+    // A newer state is there. Called on the apply role: must not block.
+    virtual void OnState(const StatePtr& state) = 0;
+  };
+
+  // States come in order.
+  void Publish(StatePtr state);
+  // nullptr until the first Publish.
+  StatePtr Latest() const;
+
+  // Blocks until `condition` holds for the latest state (which is there). It is asked again at
+  // every Publish and Poke; it must not block nor call the hub. DEADLINE_EXCEEDED; UNAVAILABLE when
+  // stopped.
+  absl::Status WaitUntil(SteadyTime deadline,
+                         absl::FunctionRef<bool(const metalog::State&)> condition);
+  // Something else that conditions look at changed.
+  void Poke();
+  // Ends waits, present and future.
+  void Stop();
+  bool stopped() const;
+
+  // `subscriber` gets the latest state at once, if there is one, and every later one while it
+  // lives.
+  void Subscribe(const std::shared_ptr<Subscriber>& subscriber);
+
+ private:
+  mutable Mutex mu_;
+  CondVar changed_;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  StatePtr latest_ ABSL_GUARDED_BY(mu_);
+  // Weak: a watcher that ended is dropped at the next Publish.
+  std::vector<std::weak_ptr<Subscriber>> subscribers_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kdb::meta

@@ -1,0 +1,44 @@
+// One Watch call: the newest catalog whenever the one sent before was written. A slow watcher skips
+// versions, so that it costs one catalog of memory at most.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "pkg/base/mutex.h"
+#include "pkg/meta/state_hub.h"
+#include "proto/meta.grpc.pb.h"
+
+namespace kdb::meta {
+
+// Owns itself until gRPC is done with it.
+class WatchStream final : public grpc::ServerWriteReactor<metapb::WatchReply>,
+                          public StateHub::Subscriber {
+ public:
+  // `version`: the newest that the caller has.
+  static grpc::ServerWriteReactor<metapb::WatchReply>* Start(StateHub& hub, uint64_t version);
+
+  void OnState(const StatePtr& state) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  explicit WatchStream(uint64_t version) : sent_(version) {}
+  // Takes the newest state to be written, if there is one and nothing is in the way.
+  bool TakeNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Shared with the hub's calls; given up in OnDone.
+  std::shared_ptr<WatchStream> self_;
+  metapb::WatchReply reply_;  // of the write that is under way
+
+  Mutex mu_;
+  uint64_t sent_ ABSL_GUARDED_BY(mu_);
+  StatePtr newest_ ABSL_GUARDED_BY(mu_);
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace kdb::meta
