@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "pkg/base/check.h"
+#include "pkg/redis/ascii.h"
 #include "pkg/redis/parse.h"
 #include "pkg/redis/rows.h"
 
@@ -77,12 +78,9 @@ absl::Status UnknownCommand(std::span<const std::string_view> args) {
 }
 
 absl::Status UnknownSubcommand(std::string_view container, std::string_view name) {
-  std::string upper(UpToNul(container));
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
   return absl::InvalidArgumentError(fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                                                UpToNul(name).substr(0, 128), upper));
+                                                UpToNul(name).substr(0, 128),
+                                                ToUpper(UpToNul(container))));
 }
 
 }  // namespace
@@ -96,6 +94,13 @@ const Command* FindSubcommand(const Command& container, std::string_view name) {
     if (EqualsIgnoreCase(row.name.substr(container.name.size() + 1), name)) return &row;
   }
   return nullptr;
+}
+
+const Command* FindByFullName(std::string_view name) {
+  const size_t bar = name.find('|');
+  const Command* command = FindCommand(name.substr(0, bar));
+  if (command == nullptr || bar == name.npos) return command;
+  return FindSubcommand(*command, name.substr(bar + 1));
 }
 
 absl::Status Resolve(std::span<const std::string_view> args, const Command** command) {

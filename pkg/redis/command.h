@@ -85,6 +85,8 @@ std::span<const Command* const> AllCommands();
 const Command* FindCommand(std::string_view name);
 // `name` without the container's: "list" of CLIENT.
 const Command* FindSubcommand(const Command& container, std::string_view name);
+// As rows name themselves: "get", "client", "client|list".
+const Command* FindByFullName(std::string_view name);
 
 // OK, or Redis's own words: "ERR unknown command 'x', with args beginning with: ...",
 // "ERR unknown subcommand 'x'. Try CLIENT HELP.", "ERR wrong number of arguments for 'get'

@@ -6,20 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "pkg/redis/ascii.h"
 #include "pkg/redis/words.h"
 
 namespace kdb::redis {
 namespace {
 
 using resp::ReplyWriter;
-
-std::string ToUpper(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return upper;
-}
 
 void AppendDoc(const Command& command, ReplyWriter& reply) {
   const std::pair<std::string_view, std::string_view> fields[] = {

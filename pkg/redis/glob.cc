@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <utility>
 
+#include "pkg/redis/ascii.h"
+
 namespace kdb::redis {
 namespace {
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 class Matcher {
  public:
@@ -44,7 +44,7 @@ class Matcher {
     while (Star()) ++pattern_at_;
   }
 
-  bool Equal(char a, char b) const { return ignore_case_ ? Lower(a) == Lower(b) : a == b; }
+  bool Equal(char a, char b) const { return ignore_case_ ? ToLower(a) == ToLower(b) : a == b; }
 
   // Whether the token at pattern_at_ takes `c`; moves behind it.
   bool Token(char c) {
@@ -92,9 +92,9 @@ class Matcher {
     if (low > high) std::swap(low, high);
     signed char byte = static_cast<signed char>(c);
     if (ignore_case_) {
-      low = static_cast<signed char>(Lower(static_cast<char>(low)));
-      high = static_cast<signed char>(Lower(static_cast<char>(high)));
-      byte = static_cast<signed char>(Lower(c));
+      low = static_cast<signed char>(ToLower(static_cast<char>(low)));
+      high = static_cast<signed char>(ToLower(static_cast<char>(high)));
+      byte = static_cast<signed char>(ToLower(c));
     }
     return byte >= low && byte <= high;
   }

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkg/redis/ascii.h"
 #include "pkg/redis/glob.h"
 
 namespace kdb::redis {
@@ -121,10 +122,5 @@ struct ScanOptions {
 
 // `args` is the whole command, SCAN cursor ...
 absl::StatusOr<ScanOptions> ParseScan(ArgSpan args);
-
-// --- ASCII case.
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-std::string ToLower(std::string_view text);
 
 }  // namespace kdb::redis

@@ -1,11 +1,9 @@
-// Lists of words in rows of the command table, and names as COMMAND INFO takes them.
+// Lists of words, as rows of the command table have them.
 #pragma once
 
 #include <algorithm>
 #include <string_view>
 #include <vector>
-
-#include "pkg/redis/command.h"
 
 namespace kdb::redis {
 
@@ -18,14 +16,6 @@ inline std::vector<std::string_view> Words(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return words;
-}
-
-// "get", "client", "client|list"; nullptr when unknown.
-inline const Command* FindByFullName(std::string_view name) {
-  const size_t bar = name.find('|');
-  const Command* command = FindCommand(name.substr(0, bar));
-  if (command == nullptr || bar == name.npos) return command;
-  return FindSubcommand(*command, name.substr(bar + 1));
 }
 
 }  // namespace kdb::redis
