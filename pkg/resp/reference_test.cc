@@ -1,6 +1,8 @@
-// Compares the request parser with redis-server.
+// Compares the request parser and the reply writer with redis-server.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -73,6 +75,51 @@ TEST(Reference, RedisServerUnderstandsTheSame) {
     EXPECT_FALSE(ours.empty()) << input.substr(0, 80);
     for (const std::string& reply : ours) {
       EXPECT_EQ(reply, connection.ReadReply()) << input.substr(0, 80);
+    }
+  }
+}
+
+TEST(Reference, RedisServerWritesTheSameReplies) {
+  const ReferenceRedis redis;
+  const struct {
+    const char* name;  // of DEBUG PROTOCOL
+    std::function<void(ReplyWriter&)> write;
+  } kReplies[] = {
+      {"string", [](auto& w) { w.Bulk("Hello World"); }},
+      {"integer", [](auto& w) { w.Integer(12345); }},
+      {"double", [](auto& w) { w.Double(3.141); }},
+      {"null", [](auto& w) { w.Null(); }},
+      {"true", [](auto& w) { w.Boolean(true); }},
+      {"false", [](auto& w) { w.Boolean(false); }},
+      {"bignum", [](auto& w) { w.BigNumber("1234567999999999999999999999999999999"); }},
+      {"verbatim", [](auto& w) { w.Verbatim("txt", "This is a verbatim\nstring"); }},
+      {"array",
+       [](auto& w) {
+         w.Array(3);
+         for (int i = 0; i < 3; ++i) w.Integer(i);
+       }},
+      {"set",
+       [](auto& w) {
+         w.Set(3);
+         for (int i = 0; i < 3; ++i) w.Integer(i);
+       }},
+      {"map",
+       [](auto& w) {
+         w.Map(3);
+         for (int i = 0; i < 3; ++i) {
+           w.Integer(i);
+           w.Boolean(i == 1);
+         }
+       }},
+  };
+  for (const Version version : {Version::kResp2, Version::kResp3}) {
+    ReferenceConnection connection(redis.socket_path());
+    connection.Command(version == Version::kResp2 ? "HELLO 2\r\n" : "HELLO 3\r\n");
+    for (const auto& reply : kReplies) {
+      std::string ours;
+      ReplyWriter writer(version, ours);
+      reply.write(writer);
+      EXPECT_EQ(ours, connection.Command(fmt::format("DEBUG PROTOCOL {}\r\n", reply.name)));
     }
   }
 }
