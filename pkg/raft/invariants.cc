@@ -94,11 +94,12 @@ void GroupInvariants::Appended(Term previous_term, std::span<const Entry> entrie
   }
 }
 
-void GroupInvariants::Committed(NodeId node, std::span<const Entry> entries) {
+void GroupInvariants::Committed(NodeId node, Term term, std::span<const Entry> entries) {
   for (const Entry& e : entries) {
-    auto it = committed_.try_emplace(e.index, e).first;
-    KDB_CHECK(it->second == e, "state machine safety: node {} applies ({}, {}), another ({}, {})",
-              node, e.index, e.term, e.index, it->second.term);
+    CommittedEntry& known = committed_.try_emplace(e.index, CommittedEntry{e, term}).first->second;
+    KDB_CHECK(known.entry == e, "state machine safety: node {} applies ({}, {}), another ({}, {})",
+              node, e.index, e.term, e.index, known.entry.term);
+    known.known_in = std::min(known.known_in, term);
   }
 }
 
@@ -108,14 +109,16 @@ void GroupInvariants::Observed(const RaftStatus& status, const TermAt& log) {
   KDB_CHECK(leader == status.id, "election safety: {} and {} lead term {}", leader, status.id,
             status.term);
   Index& upto = checked_[{status.id, status.term}];
+  bool all = true;
   for (auto it = committed_.upper_bound(upto); it != committed_.end(); ++it) {
-    // An entry of a later term was committed after this leader was deposed.
-    if (it->second.term > status.term) break;
+    // Perhaps committed after this leader was deposed.
+    bool binding = it->second.known_in < status.term;
     std::optional<Term> term = log(it->first);
-    KDB_CHECK(!term.has_value() ? it->first <= status.commit : *term == it->second.term,
-              "leader completeness: {} of term {} lacks the committed ({}, {})", status.id,
-              status.term, it->first, it->second.term);
-    upto = it->first;
+    bool there = term.has_value() ? *term == it->second.entry.term : it->first <= status.commit;
+    KDB_CHECK(there || !binding, "leader completeness: {} of term {} lacks the committed ({}, {})",
+              status.id, status.term, it->first, it->second.entry.term);
+    all &= there;
+    if (all) upto = it->first;
   }
 }
 

@@ -34,15 +34,19 @@ class GroupInvariants {
   // `entries` were appended behind an entry of `previous_term`. Log matching: (index, term) names
   // one entry and all before it.
   void Appended(Term previous_term, std::span<const Entry> entries);
-  // Committed entries that a node was handed. State machine safety: no two nodes apply different
-  // entries.
-  void Committed(NodeId node, std::span<const Entry> entries);
+  // Committed entries that a node in `term` was handed. State machine safety: no two nodes apply
+  // different entries.
+  void Committed(NodeId node, Term term, std::span<const Entry> entries);
   // After any step. Election safety, leader completeness.
   void Observed(const RaftStatus& status, const TermAt& log);
 
   Index committed() const { return committed_.empty() ? 0 : committed_.rbegin()->first; }
 
  private:
+  struct CommittedEntry {
+    Entry entry;
+    Term known_in;  // it was committed in this term at the latest
+  };
   struct Known {
     Term previous_term;
     EntryType type;
@@ -50,7 +54,7 @@ class GroupInvariants {
   };
 
   std::map<std::pair<Index, Term>, Known> entries_;
-  std::map<Index, Entry> committed_;
+  std::map<Index, CommittedEntry> committed_;
   std::map<Term, NodeId> leaders_;
   std::map<std::pair<NodeId, Term>, Index> checked_;  // leader completeness was checked up to
 };

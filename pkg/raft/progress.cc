@@ -33,15 +33,14 @@ bool Progress::WantsAppend(Index last, Index commit) const {
 
 void Progress::SentAppend(size_t entries, size_t bytes, Index commit) {
   poke_ = false;
+  Index end = next_ + entries;
+  sent_commit_ = std::max(sent_commit_, std::min(commit, end - 1));
   if (state_ == ProgressState::kProbe) {
     paused_ = true;
     return;
   }
-  if (entries > 0) {
-    next_ += entries;
-    window_.Add(next_ - 1, bytes);
-  }
-  sent_commit_ = std::max(sent_commit_, std::min(commit, next_ - 1));
+  next_ = end;
+  if (entries > 0) window_.Add(end - 1, bytes);
 }
 
 bool Progress::Acked(Index index, Index first) {

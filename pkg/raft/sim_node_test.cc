@@ -40,7 +40,7 @@ Ready SimNode::Take() {
     group_.Appended(*log_.TermAt(r.entries.front().index - 1), r.entries);
   }
   writes_.push_back({r.seq, r.hard_state, r.entries, r.messages_after_persist});
-  group_.Committed(id(), r.committed);
+  group_.Committed(id(), raft_->term(), r.committed);
   for (const Entry& e : r.committed) {
     // Committed entries are durable already.
     KDB_CHECK(durable_log_.TermAt(e.index) == e.term, "node {} applies {} before it is durable",

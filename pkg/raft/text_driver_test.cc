@@ -169,8 +169,8 @@ void TextDriver::AddNodes(const Command& c) {
   }
 }
 
-// add-logs TERMS.. [term=..]: voters, each with entries of these terms in its log, in term 7 or as
-// said.
+// add-logs TERMS.. [term=..] [max-append=..]: voters, each with entries of these terms in its log,
+// in term 7 or as said.
 void TextDriver::AddLogs(const Command& c) {
   Initial initial;
   initial.hard_state.term = c.Option("term", 7);
@@ -187,6 +187,7 @@ void TextDriver::AddLogs(const Command& c) {
     Config config;
     config.id = id;
     config.election_ticks = kElectionTicks;
+    config.max_append_bytes = c.Option("max-append", config.max_append_bytes);
     AddNode(config, initial, std::move(log));
   }
 }
