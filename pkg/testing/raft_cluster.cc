@@ -1,0 +1,194 @@
+#include "pkg/testing/raft_cluster.h"
+
+#include <optional>
+#include <utility>
+
+#include "pkg/base/check.h"
+#include "pkg/base/status.h"
+
+namespace kdb::testing {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+constexpr int64_t kEpochMs = 1'700'000'000'000;
+
+const prometheus::ClientMetric* FindMetric(const std::vector<prometheus::MetricFamily>& families,
+                                           const std::string& name) {
+  for (const prometheus::MetricFamily& family : families) {
+    if (family.name == name) return &family.metric.front();
+  }
+  KDB_CHECK(false, "no metric {}", name);
+}
+
+}  // namespace
+
+RaftMember::RaftMember(SimLoop& loop, SimRaftNetwork& network, raft::NodeId id,
+                       const raft::ConfState& initial_conf, const raftnode::Options& options)
+    : clock(loop, kEpochMs),
+      options(options),
+      raft_executor(loop.NewExecutor("raft")),
+      log_executor(loop.NewExecutor("log")),
+      apply_executor(loop.NewExecutor("apply")),
+      background_executor(loop.NewExecutor("background")),
+      loop_(loop),
+      network_(network),
+      id_(id),
+      initial_conf_(initial_conf),
+      transport_(network.Connect(id)) {
+  // A disk and a state machine that take their time: what comes meanwhile piles up.
+  log_executor->SetLatency(std::chrono::microseconds(200), std::chrono::milliseconds(2));
+  apply_executor->SetLatency(std::chrono::microseconds(0), std::chrono::microseconds(200));
+}
+
+RaftMember::~RaftMember() { Stop(); }
+
+absl::Status RaftMember::Start() {
+  machine_ = std::make_unique<ListMachine>(disk);
+  KDB_ASSIGN_OR_RETURN(
+      node_, raftnode::RaftNode::Start(
+                 options, id_, initial_conf_, fs,
+                 {*raft_executor, *log_executor, *apply_executor, *background_executor}, *machine_,
+                 *transport_, *this, clock, Random(loop_.random().Next()), metrics));
+  network_.Attach(id_, node_.get());
+  return absl::OkStatus();
+}
+
+void RaftMember::Stop() {
+  network_.Attach(id_, nullptr);
+  node_.reset();
+  DropTasks();
+}
+
+void RaftMember::Crash() {
+  // First the disk: nothing that the destructor does reaches it.
+  fs.Crash(loop_.random());
+  Stop();
+}
+
+void RaftMember::DropTasks() {
+  role_ = raft::Role::kFollower;
+  for (SimExecutor* e :
+       {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get()})
+    e->Drop();
+}
+
+void RaftMember::Freeze() {
+  for (SimExecutor* e :
+       {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get()})
+    e->Pause();
+}
+
+void RaftMember::Thaw() {
+  for (SimExecutor* e :
+       {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get()})
+    e->Resume();
+}
+
+double RaftMember::Sum(const std::string& metric) const {
+  auto families = metrics.prometheus()->Collect();
+  const prometheus::ClientMetric* m = FindMetric(families, metric);
+  return m->histogram.sample_sum + m->counter.value + m->gauge.value;
+}
+
+double RaftMember::Count(const std::string& metric) const {
+  auto families = metrics.prometheus()->Collect();
+  return static_cast<double>(FindMetric(families, metric)->histogram.sample_count);
+}
+
+void RaftMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId) {
+  role_ = role;
+  term_ = term;
+}
+
+void RaftMember::OnPeerClock(raft::NodeId peer, int64_t) { peer_clocks.push_back(peer); }
+
+void RaftMember::OnFatal(const absl::Status& status) {
+  KDB_CHECK(fatal.ok(), "OnFatal twice: {}, {}", fatal.ToString(), status.ToString());
+  fatal = status;
+}
+
+void RaftMember::OnDegraded(bool, const std::string& why) {
+  degraded = why;
+  ++degraded_changes;
+}
+
+RaftCluster::RaftCluster(uint64_t seed, int members, const raftnode::Options& options)
+    : loop(seed), network(loop, seed + 1), raft_network(network, 0) {
+  raft::ConfState conf;
+  for (int i = 1; i <= members; ++i) conf.voters.push_back(static_cast<raft::NodeId>(i));
+  for (raft::NodeId id : conf.voters)
+    members_.push_back(std::make_unique<RaftMember>(loop, raft_network, id, conf, options));
+}
+
+raftnode::Options RaftCluster::DefaultOptions() {
+  raftnode::Options options;
+  options.wal_dir = "/data/wal";
+  options.wal.segment_bytes = 1 << 16;
+  return options;
+}
+
+void RaftCluster::StartAll() {
+  for (auto& m : members_) {
+    absl::Status s = m->Start();
+    KDB_CHECK(s.ok(), "member {}: {}", m->id(), s.ToString());
+  }
+}
+
+RaftMember* RaftCluster::leader() {
+  RaftMember* found = nullptr;
+  for (auto& m : members_) {
+    if (m->leads() && (found == nullptr || m->term() > found->term())) found = m.get();
+  }
+  return found;
+}
+
+RaftMember& RaftCluster::AwaitLeader() { return AwaitLeaderOtherThan(raft::kNoNode); }
+
+RaftMember& RaftCluster::AwaitLeaderOtherThan(raft::NodeId id) {
+  for (SimLoop::Duration end = loop.Now() + kPatience; loop.Now() < end;) {
+    RaftMember* found = leader();
+    if (found != nullptr && found->id() != id && Read(*found).ok()) return *found;
+    loop.RunFor(std::chrono::milliseconds(10));
+  }
+  KDB_CHECK(false, "no leader within {} s", kPatience.count());
+}
+
+absl::StatusOr<std::string> RaftCluster::Propose(RaftMember& member, std::string value) {
+  // Shared: the answer may come after the wait was given up.
+  auto result = std::make_shared<std::optional<absl::StatusOr<std::string>>>();
+  member.node().Propose(Payload(std::move(value)), [result](absl::StatusOr<Payload> r) {
+    if (r.ok()) {
+      *result = std::string(r->view());
+    } else {
+      *result = r.status();
+    }
+  });
+  if (!loop.RunUntil([&] { return result->has_value(); }, kPatience))
+    return absl::DeadlineExceededError("no result");
+  return **result;
+}
+
+absl::Status RaftCluster::Read(RaftMember& member) {
+  auto result = std::make_shared<std::optional<absl::Status>>();
+  member.node().Read([result](absl::Status s) { *result = s; });
+  if (!loop.RunUntil([&] { return result->has_value(); }, kPatience))
+    return absl::DeadlineExceededError("no read point");
+  return **result;
+}
+
+bool RaftCluster::AwaitSameState(SimLoop::Duration limit) {
+  auto same = [&] {
+    RaftMember* first = nullptr;
+    for (auto& m : members_) {
+      if (!m->running()) continue;
+      if (first == nullptr) first = m.get();
+      if (m->node().Status().commit != m->machine().applied().index) return false;
+      if (first->machine().applied().index != m->machine().applied().index) return false;
+      if (first->machine().values() != m->machine().values()) return false;
+    }
+    return true;
+  };
+  return loop.RunUntil(same, limit);
+}
+
+}  // namespace kdb::testing

@@ -1,0 +1,254 @@
+// RaftNode on disks that stall, fill up, fail and forget; and its log on disk over time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "pkg/base/check.h"
+#include "pkg/testing/raft_cluster.h"
+
+namespace kdb::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+raft::Index LogFirst(RaftMember& member) {
+  wal::Recovered found;
+  auto log = wal::Wal::Open(member.fs, member.options.wal_dir, member.options.wal, &found);
+  KDB_CHECK(log.ok(), "{}", log.status().ToString());
+  return found.first_index;
+}
+
+void ProposeMany(RaftCluster& cluster, RaftMember& leader, int count, size_t bytes) {
+  int done = 0;
+  for (int i = 0; i < count; ++i) {
+    leader.node().Propose(Payload(std::string(bytes, 'x')),
+                          [&done](absl::StatusOr<Payload> r) { done += r.ok(); });
+    cluster.loop.RunFor(milliseconds(1));
+  }
+  ASSERT_TRUE(cluster.loop.RunUntil([&] { return done == count; }, seconds(20)));
+}
+
+TEST(RaftNodeDisk, StalledLogGivesUpLeadershipAndRecovers) {
+  RaftCluster cluster(21, 3);
+  cluster.StartAll();
+  RaftMember& old = cluster.AwaitLeader();
+  old.log_executor->Pause();
+  old.node().Propose(Payload("slow"), [](absl::StatusOr<Payload>) {});
+  RaftMember& next = cluster.AwaitLeaderOtherThan(old.id());
+  EXPECT_THAT(old.degraded, HasSubstr("log disk"));
+  EXPECT_TRUE(old.fatal.ok());
+  ASSERT_TRUE(cluster.Propose(next, "b").ok());
+  old.log_executor->Resume();
+  ASSERT_TRUE(cluster.loop.RunUntil([&] { return old.degraded.empty(); }, seconds(5)));
+  ASSERT_TRUE(cluster.AwaitSameState());
+  // The followers had the entry of the stalled leader: it was only not counted there.
+  EXPECT_THAT(old.machine().values(), ElementsAre("slow", "b"));
+}
+
+TEST(RaftNodeDisk, FailedSyncIsFatalAndNothingIsAcknowledged) {
+  RaftCluster cluster(22, 1);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  only.fs.faults().Fail(FsOp::kSync, "wal", 0, absl::DataLossError("fdatasync: EIO"), 1000);
+  auto result = cluster.Propose(only, "a");
+  EXPECT_TRUE(absl::IsAborted(result.status())) << result.status();
+  EXPECT_THAT(only.fatal.ToString(), HasSubstr("fdatasync: EIO"));
+  auto later = cluster.Propose(only, "b");
+  EXPECT_TRUE(absl::IsUnavailable(later.status())) << later.status();
+}
+
+TEST(RaftNodeDisk, FatalLeaderFallsSilentAndTheOthersGoOn) {
+  RaftCluster cluster(23, 3);
+  cluster.StartAll();
+  RaftMember& old = cluster.AwaitLeader();
+  old.fs.faults().Fail(FsOp::kSync, "wal", 0, absl::DataLossError("fdatasync: EIO"), 1000);
+  old.node().Propose(Payload("a"), [](absl::StatusOr<Payload>) {});
+  RaftMember& next = cluster.AwaitLeaderOtherThan(old.id());
+  EXPECT_FALSE(old.fatal.ok());
+  EXPECT_TRUE(cluster.Propose(next, "b").ok());
+}
+
+TEST(RaftNodeDisk, LowSpaceRefusesProposalsUntilThereIsRoom) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.min_free_bytes = 1 << 20;
+  RaftCluster cluster(24, 1, options);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  only.fs.SetCapacity((1 << 20) + 1000);
+  cluster.loop.RunFor(seconds(2));
+  EXPECT_THAT(only.degraded, HasSubstr("bytes free"));
+  auto refused = cluster.Propose(only, "a");
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
+  EXPECT_THAT(refused.status().ToString(), HasSubstr("disk full"));
+  EXPECT_TRUE(cluster.Read(only).ok());
+  only.fs.SetCapacity(1 << 30);
+  cluster.loop.RunFor(seconds(2));
+  EXPECT_THAT(only.degraded, IsEmpty());
+  EXPECT_TRUE(cluster.Propose(only, "b").ok());
+}
+
+TEST(RaftNodeDisk, FullDiskOfTheStateMachineIsRetried) {
+  RaftCluster cluster(25, 1);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  only.machine().set_apply_fault([] { return absl::ResourceExhaustedError("no space"); });
+  std::optional<absl::Status> first;
+  only.node().Propose(Payload("a"), [&](absl::StatusOr<Payload> r) { first = r.status(); });
+  cluster.loop.RunFor(seconds(1));
+  EXPECT_THAT(only.degraded, HasSubstr("no space"));
+  EXPECT_FALSE(first.has_value());
+  EXPECT_TRUE(absl::IsResourceExhausted(cluster.Propose(only, "b").status()));
+  only.machine().set_apply_fault(nullptr);
+  ASSERT_TRUE(cluster.loop.RunUntil([&] { return first.has_value(); }, seconds(5)));
+  EXPECT_TRUE(first->ok());
+  cluster.loop.RunFor(milliseconds(1));
+  EXPECT_THAT(only.degraded, IsEmpty());
+  EXPECT_TRUE(cluster.Propose(only, "c").ok());
+  EXPECT_THAT(only.machine().values(), ElementsAre("a", "c"));
+}
+
+TEST(RaftNodeDisk, FullDiskAtFlushRefusesProposalsAndIsRetried) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.flush_interval = seconds(1);
+  RaftCluster cluster(26, 1, options);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  only.machine().set_flush_fault([] { return absl::ResourceExhaustedError("no space"); });
+  ASSERT_TRUE(cluster.Propose(only, "a").ok());
+  cluster.loop.RunFor(seconds(3));
+  EXPECT_TRUE(absl::IsResourceExhausted(cluster.Propose(only, "b").status()));
+  only.machine().set_flush_fault(nullptr);
+  cluster.loop.RunFor(seconds(3));
+  EXPECT_THAT(only.degraded, IsEmpty());
+  EXPECT_THAT(only.disk.values, ElementsAre("a"));
+  EXPECT_TRUE(cluster.Propose(only, "c").ok());
+}
+
+TEST(RaftNodeDisk, BrokenStateMachineIsFatal) {
+  RaftCluster cluster(27, 1);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  only.machine().set_apply_fault([] { return absl::DataLossError("EIO"); });
+  only.node().Propose(Payload("a"), [](absl::StatusOr<Payload>) {});
+  cluster.loop.RunFor(seconds(1));
+  EXPECT_THAT(only.fatal.ToString(), HasSubstr("applying entries"));
+}
+
+TEST(RaftNodeLog, IsCutBehindTheFlushAndKeepsATail) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.flush_log_bytes = 1 << 20;
+  options.log_keep_bytes = 2 << 20;
+  RaftCluster cluster(28, 1, options);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  ProposeMany(cluster, only, 1000, 8 << 10);
+  cluster.loop.RunFor(seconds(1));
+  EXPECT_GE(only.Sum("kdb_raft_flushes_total"), 6);
+  raft::Index applied = only.machine().applied().index;
+  only.Stop();
+  raft::Index first = LogFirst(only);
+  EXPECT_LE(first, only.disk.applied.index + 1);
+  EXPECT_LE(first, applied - (2 << 20) / (8 << 10));  // the tail
+  EXPECT_GE(first, applied - (5 << 20) / (8 << 10));  // and not much more
+  ASSERT_TRUE(only.Start().ok());
+  cluster.AwaitLeader();
+  EXPECT_THAT(only.machine().values(), SizeIs(1000));
+}
+
+TEST(RaftNodeLog, SlowFollowerIsFedFromDisk) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.log_cache_bytes = 64 << 10;
+  RaftCluster cluster(29, 3, options);
+  cluster.StartAll();
+  RaftMember& leader = cluster.AwaitLeader();
+  RaftMember& follower = cluster.member(leader.id() % 3 + 1);
+  follower.Crash();
+  ProposeMany(cluster, leader, 1500, 8 << 10);
+  ASSERT_TRUE(follower.Start().ok());
+  ASSERT_TRUE(cluster.AwaitSameState());
+  EXPECT_THAT(follower.machine().values(), SizeIs(1500));
+  EXPECT_GE(leader.Sum("kdb_raft_log_disk_reads_total"), 1);
+}
+
+TEST(RaftNodeLog, RestartAppliesTheLogBehindTheLastFlush) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.flush_interval = seconds(3600);
+  RaftCluster cluster(30, 3, options);
+  cluster.StartAll();
+  RaftMember& leader = cluster.AwaitLeader();
+  ProposeMany(cluster, leader, 300, 20 << 10);
+  for (raft::NodeId id : {1, 2, 3}) cluster.member(id).Crash();
+  EXPECT_THAT(leader.disk.values, IsEmpty());
+  cluster.StartAll();
+  cluster.AwaitLeader();
+  ASSERT_TRUE(cluster.AwaitSameState());
+  EXPECT_THAT(leader.machine().values(), SizeIs(300));
+}
+
+// What a damaged directory gets: no start, and a reason.
+class RaftNodeRefusal : public ::testing::Test {
+ protected:
+  RaftNodeRefusal() : cluster_(31, 1) {
+    cluster_.StartAll();
+    only_ = &cluster_.AwaitLeader();
+    for (const char* value : {"a", "b", "c"}) EXPECT_TRUE(cluster_.Propose(*only_, value).ok());
+    EXPECT_TRUE(only_->machine().Flush().ok());
+    only_->Stop();
+  }
+  void ExpectRefusal(const std::string& why) {
+    absl::Status status = only_->Start();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_THAT(status.ToString(), HasSubstr(why));
+    EXPECT_THAT(status.ToString(), HasSubstr("replace it"));
+  }
+
+  RaftCluster cluster_;
+  RaftMember* only_;
+};
+
+TEST_F(RaftNodeRefusal, LogLostAltogether) {
+  ASSERT_TRUE(RemoveTree(only_->fs, only_->options.wal_dir).ok());
+  ExpectRefusal("below the applied index 4");
+}
+
+TEST_F(RaftNodeRefusal, LogEndsBelowTheAppliedIndex) {
+  only_->disk.applied.index += 10;
+  ExpectRefusal("below the applied index 14");
+}
+
+TEST_F(RaftNodeRefusal, AppliedWithAnotherTerm) {
+  only_->disk.applied.term += 1;
+  ExpectRefusal("has term 1 in the log and was applied with term 2");
+}
+
+TEST_F(RaftNodeRefusal, StateLostBehindACutLog) {
+  {
+    wal::Recovered found;
+    auto log = wal::Wal::Open(only_->fs, only_->options.wal_dir, only_->options.wal, &found);
+    ASSERT_TRUE(log.ok());
+    ASSERT_TRUE((*log)->Reset(3, 1, found.hard_state).ok());
+  }
+  only_->disk = {};
+  ExpectRefusal("the log begins at index 4, but the state is at 0");
+}
+
+TEST_F(RaftNodeRefusal, LogRightBehindTheAppliedEntryIsFine) {
+  {
+    wal::Recovered found;
+    auto log = wal::Wal::Open(only_->fs, only_->options.wal_dir, only_->options.wal, &found);
+    ASSERT_TRUE(log.ok());
+    ASSERT_TRUE((*log)->Reset(4, 1, found.hard_state).ok());
+  }
+  ASSERT_TRUE(only_->Start().ok());
+  EXPECT_EQ(*cluster_.Propose(cluster_.AwaitLeader(), "d"), "4");
+}
+
+}  // namespace
+}  // namespace kdb::testing
