@@ -9,6 +9,7 @@
 
 #include "pkg/exec/executor.h"
 #include "pkg/storage/engine.h"
+#include "pkg/storage/system_record.h"
 
 namespace kdb::exec {
 
@@ -39,7 +40,12 @@ class TestShard {
 
   // While open, commands see each other through the overlay only.
   void OpenBatch() { batch_open_ = true; }
-  void CloseBatch();
+  // Writes it, with `record` in it when there is one.
+  void CloseBatch(const storage::SystemRecord* record = nullptr);
+
+  // After the engine lost writes: forgets the open batch, counts the keys again, and takes rev from
+  // the system record.
+  void Recover();
 
   // Checks FORMAT.md's invariants over all records; adds to gtest's failures.
   void CheckInvariants();

@@ -64,14 +64,32 @@ std::string TestShard::operator()(std::string_view line) {
 absl::StatusOr<size_t> TestShard::DeleteExpired(size_t limit, shard::Slot* slot) {
   Environment env = Env(overlay_, &overlay_);
   auto deleted = exec::DeleteExpired(env, limit, slot);
-  CloseBatch();
+  if (!batch_open_) CloseBatch();
   return deleted;
 }
 
 absl::StatusOr<bool> TestShard::AnyExpired() { return exec::AnyExpired(Env(*engine_, nullptr)); }
 
-void TestShard::CloseBatch() {
+void TestShard::Recover() {
   batch_open_ = false;
+  batch_->Clear();
+  overlay_.Clear();
+  rev_ = ReadSystemRecord(*engine_, false).value().rev;
+  counts_ = TestCounts();
+  std::string end;
+  SlotPrefix(shard::kSlots, &end);
+  const auto it = engine_->NewIterator("", end);
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (it->key()[2] == static_cast<char>(RecordKind::kHead))
+      counts_.Add(SlotOfRecord(it->key()), 1);
+  }
+}
+
+void TestShard::CloseBatch(const storage::SystemRecord* record) {
+  batch_open_ = false;
+  if (record != nullptr) {
+    overlay_.Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(*record));
+  }
   EXPECT_TRUE(engine_->Write(*batch_).ok());
   batch_->Clear();
   overlay_.Clear();
