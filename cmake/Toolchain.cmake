@@ -2,6 +2,9 @@
 add_compile_options(-Wall -Wextra -Werror -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   add_compile_options(-Wthread-safety)
+else()
+  # GCC 12 reports inlined vectors and optionals that were checked a line before.
+  add_compile_options(-Wno-maybe-uninitialized)
 endif()
 
 find_program(KDB_CCACHE ccache)

@@ -1,0 +1,120 @@
+#include "cmd/kdbctl/cli.h"
+
+#include <filesystem>
+
+#include "cmd/process/process.h"
+
+namespace kdb {
+namespace {
+
+std::string OwnDirectory() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+}  // namespace
+
+Cli::Cli(CLI::App& app) {
+  app.require_subcommand(1);
+  app.add_option("--meta", meta_, "host:port of meta servers, comma-separated (default: the demo's)")
+      ->delimiter(',')
+      ->envname("KDB_META");
+  app.add_option("--proxy", proxy_, "host:port of a proxy's KV API")->envname("KDB_PROXY")->capture_default_str();
+  app.add_option("-o,--output", output_, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--timeout", timeout_s_, "Seconds")->check(CLI::Range(1, 3600))->capture_default_str();
+  AddDemo(app);
+  AddShard(app);
+  AddMaintenance(app);
+  AddKv(app);
+}
+
+CLI::App* Cli::Command(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
+  CLI::App* command = parent.add_subcommand(name, help);
+  command->fallthrough();
+  command->callback([this, action = std::move(action)] { action_ = action; });
+  return command;
+}
+
+void Cli::AddDemo(CLI::App& app) {
+  demo_.binaries = OwnDirectory();
+  CLI::App* demo = Command(app, "demo", "Run a whole cluster on this machine, in the foreground", [this] {
+    demo_.supervise = !no_supervise_;
+    return ctl::RunDemo(demo_);
+  });
+  demo->add_option("--dir", demo_.dir, "Data, logs and demo.json")->capture_default_str();
+  demo->add_option("--port", demo_.port, "Port of the first proxy")->capture_default_str();
+  demo->add_option("--replicas", demo_.replicas, "kv servers")->capture_default_str();
+  demo->add_option("--proxies", demo_.proxies, "Proxies")->capture_default_str();
+  demo->add_flag("--fresh", demo_.fresh, "Remove the data of earlier runs first");
+  demo->add_flag("--no-supervise", no_supervise_, "Do not restart a server that dies");
+  demo->add_option("--script", demo_.script, "Transcript to play; it joins the group and moves the slots itself");
+  demo->add_flag("--check", demo_.check, "Stop after the script; exit code 0 only when its output matched");
+  demo->add_option("--binaries", demo_.binaries, "Directory of the servers' programs")->capture_default_str();
+  demo->add_option("--kv-flag", demo_.kv_flags, "One more argument for every kv server");
+}
+
+void Cli::AddShard(CLI::App& app) {
+  CLI::App* shard = app.add_subcommand("shard", "Shard groups and slots");
+  shard->require_subcommand(1);
+  shard->fallthrough();
+  Command(*shard, "query", "List groups, members and slots", [this] { return ctl::Cluster(ClusterOptions()).Query(); });
+  CLI::App* join = Command(*shard, "join", "Make servers a group", [this] {
+    return ctl::Cluster(ClusterOptions()).Join(gid_, CLI::detail::split(servers_, ','));
+  });
+  join->add_option("gid", gid_, "Group")->required();
+  join->add_option("servers", servers_, "host:port, comma-separated")->required();
+  CLI::App* leave = Command(*shard, "leave", "Remove a group that owns no slots",
+                            [this] { return ctl::Cluster(ClusterOptions()).Leave(gid_); });
+  leave->add_option("gid", gid_, "Group")->required();
+  CLI::App* move = Command(*shard, "move", "Give slots to a group",
+                           [this] { return ctl::Cluster(ClusterOptions()).Move(gid_, slots_); });
+  move->add_option("gid", gid_, "Group")->required();
+  move->add_option("slots", slots_, "0-1023, or a list 1,5,9-20")->required();
+}
+
+void Cli::AddMaintenance(CLI::App& app) {
+  Command(app, "status", "Show groups, members, leader, term, lag, slots, keys, bytes",
+          [this] { return ctl::Cluster(ClusterOptions()).Status(); });
+  CLI::App* transfer = Command(app, "transfer-leader", "Hand leadership of a group to a member", [this] {
+    return ctl::Cluster(ClusterOptions()).TransferLeader(gid_, member_);
+  });
+  transfer->add_option("gid", gid_, "Group; 0: meta")->required();
+  transfer->add_option("member", member_, "Member id, as status shows it")->required();
+  CLI::App* level = Command(app, "log-level", "Change a server's log level", [this] {
+    return ctl::Cluster(ClusterOptions()).SetLogLevel(address_, level_);
+  });
+  level->add_option("server", address_, "host:port of its gRPC port")->required();
+  level->add_option("level", level_, "trace, debug, info, warn, error")->required();
+}
+
+void Cli::AddKv(CLI::App& app) {
+  CLI::App* get = Command(app, "get", "Print a key's value", [this] { return Kv().Get(key_); });
+  get->add_option("key", key_)->required();
+  CLI::App* put = Command(app, "put", "Set a key", [this] {
+    return Kv().Put(key_, value_, static_cast<int64_t>(ttl_ms_));
+  });
+  put->add_option("key", key_)->required();
+  put->add_option("value", value_)->required();
+  put->add_option("--ttl-ms", ttl_ms_, "Expires after so many milliseconds");
+  CLI::App* del = Command(app, "del", "Delete a key", [this] { return Kv().Delete(key_); });
+  del->add_option("key", key_)->required();
+  CLI::App* scan = Command(app, "scan", "Print keys and values in key order", [this] { return Kv().Scan(scan_); });
+  scan->add_option("--start", scan_.start, "First key");
+  scan->add_option("--end", scan_.end, "Key to stop before");
+  scan->add_option("--prefix", scan_.prefix, "Only keys that begin with it");
+  scan->add_flag("--reverse", scan_.reverse, "Descending");
+  scan->add_flag("--keys-only", scan_.keys_only, "Without values");
+  scan->add_option("--limit", scan_.limit, "At most so many; 0: all");
+}
+
+ctl::ClusterOptions Cli::ClusterOptions() const {
+  return {.meta = meta_,
+          .timeout = std::chrono::seconds(timeout_s_),
+          .output = output_ == "json" ? ctl::Output::kJson : ctl::Output::kText};
+}
+
+ctl::KvCommands Cli::Kv() const {
+  return {proxy_, std::chrono::seconds(timeout_s_), output_ == "json" ? ctl::Output::kJson : ctl::Output::kText};
+}
+
+}  // namespace kdb

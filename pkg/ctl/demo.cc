@@ -1,0 +1,245 @@
+#include "pkg/ctl/demo.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "pkg/base/random.h"
+#include "pkg/base/status.h"
+#include "pkg/ctl/probe.h"
+#include "pkg/ctl/transcript.h"
+#include "pkg/env/file_system.h"
+#include "pkg/rpc/meta_client.h"
+
+namespace kdb::ctl {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kStartTimeout{60'000};
+constexpr milliseconds kStep{20};
+constexpr uint64_t kGroup = 1;
+constexpr char kStateFile[] = "demo.json";
+
+sigset_t Signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+// SIGINT or SIGTERM came, within `timeout`.
+bool WaitForSignal(milliseconds timeout) {
+  sigset_t set = Signals();
+  timespec wait{timeout.count() / 1000, (timeout.count() % 1000) * 1'000'000};
+  return sigtimedwait(&set, nullptr, &wait) > 0;
+}
+
+void Say(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+class Demo {
+ public:
+  Demo(const DemoOptions& options, std::vector<DemoProcess> processes)
+      : options_(options), fs_(NewPosixFileSystem()), processes_(std::move(processes)) {}
+
+  absl::Status Run() {
+    KDB_RETURN_IF_ERROR(Prepare());
+    auto start = std::chrono::steady_clock::now();
+    supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{.restart = options_.supervise}, Specs(),
+                                               [this](const auto& children) { WriteState(children); });
+    absl::Status status = Serve(start);
+    Say("stopping");
+    absl::Status stopped = supervisor_->Stop();
+    return status.ok() ? stopped : status;
+  }
+
+ private:
+  absl::Status Prepare() {
+    KDB_ASSIGN_OR_RETURN(bool exists, fs_->Exists(options_.dir));
+    KDB_ASSIGN_OR_RETURN(bool ours, fs_->Exists(options_.dir + "/" + kStateFile));
+    if (exists && !ours) {
+      KDB_ASSIGN_OR_RETURN(std::vector<std::string> content, fs_->List(options_.dir));
+      if (!content.empty()) {
+        return absl::FailedPreconditionError(fmt::format(
+            "{} is not empty and not a demo's directory (no {}): choose another --dir", options_.dir, kStateFile));
+      }
+    }
+    KDB_RETURN_IF_ERROR(CheckPorts());
+    if (options_.fresh) KDB_RETURN_IF_ERROR(RemoveTree(*fs_, options_.dir));
+    KDB_RETURN_IF_ERROR(CreateDirs(*fs_, options_.dir + "/logs"));
+    WriteState({});
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckPorts() const {
+    for (const DemoProcess& p : processes_) {
+      for (const std::string& address : {p.address, p.admin, p.kv_api}) {
+        if (address.empty()) continue;
+        int port = std::atoi(address.c_str() + address.rfind(':') + 1);
+        if (!ProbePortFree(static_cast<uint16_t>(port)).ok()) {
+          return absl::AlreadyExistsError(fmt::format(
+              "port {} of {} is in use: stop what listens there (another demo?) or choose another --port",
+              port, p.name));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<ChildSpec> Specs() const {
+    std::vector<ChildSpec> specs;
+    for (const DemoProcess& p : processes_) specs.push_back(p.spec);
+    return specs;
+  }
+
+  std::vector<std::string> Addresses(const std::string& kind) const {
+    std::vector<std::string> addresses;
+    for (const DemoProcess& p : processes_) {
+      if (p.kind == kind) addresses.push_back(p.address);
+    }
+    return addresses;
+  }
+
+  absl::Status Serve(std::chrono::steady_clock::time_point start) {
+    KDB_RETURN_IF_ERROR(BringUp());
+    Say(fmt::format("healthy after {} ms",
+                    std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start).count()));
+    absl::Status played = options_.script.empty() ? absl::OkStatus() : Play();
+    if (options_.check) {
+      if (played.ok()) Say("the transcript matches");
+      return played;
+    }
+    if (!played.ok()) Say(fmt::format("note: {}", std::string(played.message())));
+    SayHowToConnect();
+    while (!WaitForSignal(milliseconds(60'000))) {
+    }
+    return absl::OkStatus();
+  }
+
+  // Servers up, meta bootstrapped, the group registered and, without a script, joined with all slots; proxies ready.
+  absl::Status BringUp() {
+    for (const DemoProcess& p : processes_) {
+      if (p.kind != "proxy") KDB_RETURN_IF_ERROR(Await(p, "/startupz"));
+    }
+    rpc::MetaClient meta({.seeds = Addresses("meta")}, Random(SystemSeed()));
+    KDB_RETURN_IF_ERROR(meta.Bootstrap(Addresses("meta"), kStartTimeout).status());
+    for (const DemoProcess& p : processes_) {
+      if (p.kind == "meta") KDB_RETURN_IF_ERROR(Await(p, "/readyz"));
+    }
+    KDB_RETURN_IF_ERROR(meta.Register(kGroup, Addresses("kv"), kStartTimeout));
+    if (options_.script.empty()) {
+      KDB_RETURN_IF_ERROR(meta.Join(kGroup, Addresses("kv"), kStartTimeout));
+      std::vector<uint32_t> slots;
+      for (uint32_t slot = 0; slot < 1024; ++slot) slots.push_back(slot);
+      KDB_RETURN_IF_ERROR(meta.Move(kGroup, slots, kStartTimeout));
+      for (const DemoProcess& p : processes_) {
+        if (p.kind == "kv") KDB_RETURN_IF_ERROR(Await(p, "/readyz"));
+      }
+    }
+    for (const DemoProcess& p : processes_) {
+      if (p.kind == "proxy") KDB_RETURN_IF_ERROR(Await(p, "/readyz"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Await(const DemoProcess& p, const std::string& probe) {
+    auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
+    fmt::print("waiting for {} {} ... ", p.name, probe);
+    std::fflush(stdout);
+    absl::Status status;
+    while (!(status = ProbeHttp(p.admin, probe)).ok()) {
+      if (std::string end = supervisor_->LastEnd(p.name); !end.empty()) {
+        Say("failed");
+        return absl::UnavailableError(
+            fmt::format("{} ended with {}: {}", p.name, end, LastLogLine(p.spec.log_path)));
+      }
+      if (std::chrono::steady_clock::now() > deadline) {
+        Say("failed");
+        return absl::DeadlineExceededError(fmt::format("{} is not healthy after {} s: {}; see {}", p.name,
+                                                       kStartTimeout.count() / 1000,
+                                                       std::string(status.message()), p.spec.log_path));
+      }
+      if (WaitForSignal(kStep)) {
+        Say("interrupted");
+        return absl::CancelledError("interrupted while starting");
+      }
+    }
+    Say("ok");
+    return absl::OkStatus();
+  }
+
+  std::string LastLogLine(const std::string& path) const {
+    absl::StatusOr<std::string> log = ReadFile(*fs_, path);
+    if (!log.ok() || log->empty()) return fmt::format("see {}", path);
+    while (!log->empty() && log->back() == '\n') log->pop_back();
+    size_t start = log->rfind('\n');
+    return fmt::format("{} (see {})", log->substr(start == std::string::npos ? 0 : start + 1), path);
+  }
+
+  absl::Status Play() {
+    KDB_ASSIGN_OR_RETURN(std::string text, ReadFile(*fs_, options_.script));
+    std::map<std::string, std::string> names;
+    for (const DemoProcess& p : processes_) names[p.name] = p.address;
+    absl::StatusOr<std::vector<Exchange>> transcript = ParseTranscript(text, names);
+    if (!transcript.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("{}: {}", options_.script, std::string(transcript.status().message())));
+    }
+    return PlayTranscript(*transcript, static_cast<int>(options_.port));
+  }
+
+  void SayHowToConnect() const {
+    std::vector<std::string> admin;
+    for (const DemoProcess& p : processes_) admin.push_back(fmt::format("http://{}/metrics", p.admin));
+    Say(fmt::format("\nready: redis-cli -p {}", options_.port));
+    Say(fmt::format("KV API (gRPC): {}", processes_.back().kv_api));
+    Say(fmt::format("status:  kdbctl --meta {} status", fmt::join(Addresses("meta"), ",")));
+    Say(fmt::format("logs:    {}/logs", options_.dir));
+    Say(fmt::format("data:    {}", options_.dir));
+    Say(fmt::format("metrics: {}", fmt::join(admin, " ")));
+    Say("Ctrl-C stops the cluster; the data stay for the next run");
+  }
+
+  void WriteState(const std::vector<Supervisor::Child>& children) {
+    nlohmann::json state{{"port", options_.port}, {"supervisor_pid", getpid()}};
+    for (const DemoProcess& p : processes_) {
+      nlohmann::json process{{"name", p.name},       {"kind", p.kind},  {"address", p.address},
+                             {"admin", p.admin},     {"pid", 0},        {"restarts", 0},
+                             {"log", p.spec.log_path}, {"argv", p.spec.argv}};
+      if (!p.dir.empty()) process["data"] = p.dir;
+      if (!p.kv_api.empty()) process["kv_api"] = p.kv_api;
+      for (const Supervisor::Child& child : children) {
+        if (child.name != p.name) continue;
+        process["pid"] = child.pid;
+        process["restarts"] = child.restarts;
+      }
+      state["processes"].push_back(std::move(process));
+    }
+    absl::Status s = WriteFileDurably(*fs_, options_.dir + "/" + kStateFile, state.dump(2) + "\n");
+    if (!s.ok()) Say(fmt::format("note: {}", std::string(s.message())));
+  }
+
+  const DemoOptions options_;
+  const std::unique_ptr<FileSystem> fs_;
+  const std::vector<DemoProcess> processes_;
+  std::unique_ptr<Supervisor> supervisor_;
+};
+
+}  // namespace
+
+absl::Status RunDemo(const DemoOptions& options) {
+  KDB_ASSIGN_OR_RETURN(std::vector<DemoProcess> processes, DemoLayout(options));
+  return Demo(options, std::move(processes)).Run();
+}
+
+}  // namespace kdb::ctl

@@ -1,0 +1,106 @@
+#include "pkg/ctl/kv_commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "pkg/base/status.h"
+#include "pkg/rpc/channel.h"
+
+namespace kdb::ctl {
+namespace {
+
+constexpr uint64_t kPage = 1000;
+
+void PrintJson(const nlohmann::json& json) {
+  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace
+
+KvCommands::KvCommands(const std::string& address, std::chrono::milliseconds timeout, Output output)
+    : timeout_(timeout),
+      output_(output),
+      stub_(kv::v1::KV::NewStub(rpc::NewChannel(address, "kdbctl"))) {}
+
+void KvCommands::SetDeadline(grpc::ClientContext& context) const {
+  context.set_deadline(std::chrono::system_clock::now() + timeout_);
+}
+
+absl::Status KvCommands::Get(const std::string& key) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  kv::v1::GetRequest request;
+  request.set_key(key);
+  kv::v1::GetResponse reply;
+  KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Get(&context, request, &reply)));
+  if (output_ == Output::kJson) {
+    nlohmann::json json{{"key", key}, {"found", reply.found()}};
+    if (reply.found()) json["value"] = reply.value();
+    PrintJson(json);
+  } else if (reply.found()) {
+    fmt::print("{}\n", reply.value());
+  }
+  return reply.found() ? absl::OkStatus() : absl::NotFoundError(fmt::format("no key '{}'", key));
+}
+
+absl::Status KvCommands::Put(const std::string& key, const std::string& value, int64_t ttl_ms) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  kv::v1::PutRequest request;
+  request.set_key(key);
+  request.set_value(value);
+  request.set_ttl_ms(ttl_ms);
+  kv::v1::PutResponse reply;
+  KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Put(&context, request, &reply)));
+  fmt::print("{}\n", output_ == Output::kJson ? R"({"ok":true})" : "OK");
+  return absl::OkStatus();
+}
+
+absl::Status KvCommands::Delete(const std::string& key) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  kv::v1::DeleteRequest request;
+  request.set_key(key);
+  kv::v1::DeleteResponse reply;
+  KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Delete(&context, request, &reply)));
+  if (output_ == Output::kJson) {
+    PrintJson({{"found", reply.found()}});
+  } else {
+    fmt::print("{}\n", reply.found() ? 1 : 0);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KvCommands::Scan(const ScanArgs& args) {
+  kv::v1::ScanRequest request;
+  request.set_start(args.start);
+  request.set_end(args.end);
+  request.set_prefix(args.prefix);
+  request.set_reverse(args.reverse);
+  request.set_keys_only(args.keys_only);
+  uint64_t left = args.limit == 0 ? UINT64_MAX : args.limit;
+  while (left > 0) {
+    request.set_limit(static_cast<uint32_t>(std::min(left, kPage)));
+    grpc::ClientContext context;
+    SetDeadline(context);
+    kv::v1::ScanResponse reply;
+    KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Scan(&context, request, &reply)));
+    for (const kv::v1::KeyValue& pair : reply.pairs()) {
+      if (output_ == Output::kJson) {
+        nlohmann::json json{{"key", pair.key()}};
+        if (!args.keys_only) json["value"] = pair.value();
+        PrintJson(json);
+      } else {
+        fmt::print("{}{}{}\n", pair.key(), args.keys_only ? "" : "\t", pair.value());
+      }
+    }
+    left -= std::min<uint64_t>(left, reply.pairs_size());
+    if (reply.next_page_token().empty()) break;
+    request.set_page_token(reply.next_page_token());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kdb::ctl

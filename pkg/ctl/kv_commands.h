@@ -1,0 +1,41 @@
+// kdbctl's get, put, del and scan: the KV API of a proxy.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "pkg/ctl/cluster.h"
+#include "proto/kv.grpc.pb.h"
+
+namespace kdb::ctl {
+
+struct ScanArgs {
+  std::string start, end, prefix;
+  bool reverse = false;
+  bool keys_only = false;
+  uint64_t limit = 0;  // 0: all, page by page
+};
+
+// Prints to stdout on OK. In JSON, bytes that are not UTF-8 become U+FFFD.
+class KvCommands {
+ public:
+  KvCommands(const std::string& address, std::chrono::milliseconds timeout, Output output);
+
+  // NOT_FOUND when the key is not there.
+  absl::Status Get(const std::string& key);
+  absl::Status Put(const std::string& key, const std::string& value, int64_t ttl_ms);
+  absl::Status Delete(const std::string& key);
+  absl::Status Scan(const ScanArgs& args);
+
+ private:
+  void SetDeadline(grpc::ClientContext& context) const;
+
+  const std::chrono::milliseconds timeout_;
+  const Output output_;
+  std::unique_ptr<kv::v1::KV::Stub> stub_;
+};
+
+}  // namespace kdb::ctl
