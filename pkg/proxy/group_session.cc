@@ -1,0 +1,390 @@
+#include "pkg/proxy/group_session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace kdb::proxy {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr auto kMinBusyBackoff = milliseconds(2);
+constexpr auto kMaxBusyBackoff = milliseconds(100);
+
+}  // namespace
+
+GroupSession::GroupSession(uint64_t gid, const GroupLimits& limits, ShardLinkFactory& links,
+                           Executor& executor, const Clock& clock, uint64_t seed,
+                           RouterMetrics& metrics, GroupEvents& events)
+    : gid_(gid),
+      limits_(limits),
+      executor_(executor),
+      clock_(clock),
+      random_(seed),
+      metrics_(metrics),
+      events_(events),
+      self_(std::make_shared<GroupSession*>(this)),
+      reads_(limits.max_batch_ops, limits.max_batch_bytes),
+      leader_(gid, links, executor, clock, random_.Next(), metrics, *this) {}
+
+GroupSession::~GroupSession() { *self_ = nullptr; }
+
+void GroupSession::SetMembers(std::vector<std::string> members, const std::string& leader) {
+  leader_.SetMembers(std::move(members), leader);
+}
+
+void GroupSession::EnqueueWrite(OpPtr op) {
+  writes_.PushBack(std::move(op));
+  events_.OnFlushWanted();
+}
+
+void GroupSession::EnqueueRead(OpPtr op) {
+  reads_.Add(std::move(op));
+  events_.OnFlushWanted();
+}
+
+void GroupSession::HoldForResume() {
+  holding_ = true;
+  events_.OnFlushWanted();
+}
+
+bool GroupSession::idle() const {
+  return window_.empty() && reads_.empty() && writes_.empty() && resumed_.empty();
+}
+
+void GroupSession::Close() {
+  if (window_.session() == 0 || leader_.link() == nullptr || !window_.empty()) return;
+  leader_.link()->CloseSession(window_.session());
+  window_.Reset(0);
+}
+
+// --- Sending.
+
+void GroupSession::Flush() {
+  if (holding_ && window_.empty()) {
+    holding_ = false;
+    events_.OnReadyToResume(gid_);
+  }
+  if (idle()) return;
+  if (leader_.link() == nullptr) return leader_.Want();
+  if (leaving_ || backing_off_) return;
+  SendReads();
+  SendWrites();
+}
+
+void GroupSession::SendReads() {
+  for (ReadBatch& batch : reads_.in_flight()) {
+    if (!batch.outstanding) SendReadBatch(batch);
+  }
+  while (reads_.in_flight().size() < limits_.max_in_flight) {
+    ReadBatch* batch = reads_.Next();
+    if (batch == nullptr) return;
+    metrics_.read_batches.Increment();
+    metrics_.ops_per_read_batch.Observe(static_cast<double>(batch->ops.size()));
+    SendReadBatch(*batch);
+  }
+}
+
+void GroupSession::SendReadBatch(ReadBatch& batch) {
+  DropAnswered(batch.ops);
+  Clock::Duration now = clock_.Monotonic();
+  int64_t log_now = LogNow(now);
+  for (const OpPtr& op : batch.ops) {
+    if (op->sent == Clock::Duration::zero()) op->sent = now;
+    encoder_.Add(*op, log_now, now, /*resume=*/false);
+  }
+  batch.outstanding = true;
+  leader_.link()->SendRead(batch.id, encoder_.Finish({}));
+  leader_.Expect();
+}
+
+void GroupSession::SendWrites() {
+  if (window_.session() == 0) {
+    if (opening_ || (writes_.empty() && resumed_.empty())) return;
+    opening_ = true;
+    leader_.link()->OpenSession(++open_request_);
+    return leader_.Expect();
+  }
+  if (window_.AnyRefused()) return ResendRefused();
+  while (window_.size() < limits_.max_in_flight && !holding_ &&
+         !(writes_.empty() && resumed_.empty())) {
+    FormBatch();
+  }
+}
+
+// In order, and only when no answer is due: else the answer to an earlier send might be taken for
+// that of a later one.
+void GroupSession::ResendRefused() {
+  if (window_.AnyOutstanding()) return;
+  for (const auto& batch : window_.batches()) {
+    metrics_.batches_resent.Increment();
+    if (batch->bytes.empty()) {
+      DropAnswered(batch->ops);
+      Encode(*batch, /*resume=*/batch == window_.batches().front());
+    }
+    Send(*batch);
+  }
+}
+
+OpPtr GroupSession::NextWrite() {
+  OpQueue& queue = resumed_.empty() ? writes_ : resumed_;
+  return queue.PopFront();
+}
+
+void GroupSession::FormBatch() {
+  bool first = window_.empty();
+  std::vector<OpPtr> ops;
+  size_t bytes = 0;
+  while (ops.size() < limits_.max_batch_ops && !(writes_.empty() && resumed_.empty())) {
+    ShardOp& next = resumed_.empty() ? writes_.front() : resumed_.front();
+    if (!ops.empty() && bytes + next.args.bytes() > limits_.max_batch_bytes) break;
+    OpPtr op = NextWrite();
+    if (op->answered) {
+      events_.OnDropped(std::move(op));
+      continue;
+    }
+    bytes += op->args.bytes();
+    ops.push_back(std::move(op));
+  }
+  if (ops.empty()) return;
+  metrics_.write_batches.Increment();
+  metrics_.ops_per_write_batch.Observe(static_cast<double>(ops.size()));
+  WriteBatch& batch = window_.Append();
+  for (const OpPtr& op : ops) op->batch = &batch;
+  batch.ops = std::move(ops);
+  Encode(batch, /*resume=*/first);
+  Send(batch);
+}
+
+// `resume`: all earlier batches are answered, so that ops which met a frozen slot may go again
+// (design 4).
+void GroupSession::Encode(WriteBatch& batch, bool resume) {
+  Clock::Duration now = clock_.Monotonic();
+  int64_t log_now = LogNow(now);
+  for (const OpPtr& op : batch.ops) {
+    if (op->sent == Clock::Duration::zero()) op->sent = now;
+    encoder_.Add(*op, log_now, now, resume && op->after_freeze);
+  }
+  wire::BatchHeader header;
+  header.session = window_.session();
+  header.seq = batch.seq;
+  header.ack_below = window_.ack_below();
+  batch.bytes = encoder_.Finish(header);
+}
+
+void GroupSession::Send(WriteBatch& batch) {
+  WriteWindow::NoteSent(batch);
+  leader_.link()->SendWrite(batch.bytes);
+  leader_.Expect();
+}
+
+void GroupSession::DropAnswered(std::vector<OpPtr>& ops) {
+  auto answered =
+      std::stable_partition(ops.begin(), ops.end(), [](const OpPtr& op) { return !op->answered; });
+  std::vector<OpPtr> dropped(std::make_move_iterator(answered), std::make_move_iterator(ops.end()));
+  ops.erase(answered, ops.end());
+  for (OpPtr& op : dropped) events_.OnDropped(std::move(op));
+}
+
+// --- The link.
+
+void GroupSession::OnLinkUp() {
+  leaving_ = false;
+  opening_ = false;
+  backing_off_ = false;
+  Flush();
+}
+
+void GroupSession::OnLinkLost() {
+  leaving_ = false;
+  opening_ = false;
+  leave_hint_.clear();
+  window_.NoteLinkLost();
+  reads_.NoteLinkLost();
+}
+
+bool GroupSession::AnyOutstanding() const {
+  return opening_ || window_.AnyOutstanding() || reads_.AnyOutstanding();
+}
+
+void GroupSession::NoteAnswer() {
+  leader_.Answered(AnyOutstanding());
+  events_.OnFlushWanted();
+}
+
+// What is cut off without an answer has an unknown fate; a member that does not lead answers the
+// rest at once.
+void GroupSession::LeaveWhenAnswered(std::string_view hint) {
+  leaving_ = true;
+  if (!hint.empty()) leave_hint_ = hint;
+  if (AnyOutstanding()) return;
+  leader_.Leave(std::string(leave_hint_));
+}
+
+void GroupSession::BackOff() {
+  if (backing_off_) return;
+  backing_off_ = true;
+  Clock::Duration full =
+      std::min(kMinBusyBackoff * (1 << std::min(refusals_++, 10)), kMaxBusyBackoff);
+  auto jitter = Clock::Duration(random_.Uniform(static_cast<uint64_t>(full.count())));
+  executor_.PostAfter(full / 2 + jitter, [self = self_] {
+    if (*self == nullptr) return;
+    (*self)->backing_off_ = false;
+    (*self)->Flush();
+  });
+}
+
+void GroupSession::NoteLogTime(int64_t log_time_ms) {
+  if (log_time_ms == 0) return;
+  log_time_ms_ = log_time_ms;
+  log_time_at_ = clock_.Monotonic();
+}
+
+int64_t GroupSession::LogNow(Clock::Duration now) const {
+  if (log_time_ms_ == 0) return 0;
+  return log_time_ms_ + duration_cast<milliseconds>(now - log_time_at_).count();
+}
+
+// --- Answers.
+
+void GroupSession::OnSessionOpened(uint64_t request_id, uint64_t session, int64_t log_time_ms) {
+  if (request_id != open_request_ || !opening_) return;
+  opening_ = false;
+  metrics_.sessions_opened.Increment();
+  window_.Reset(session);
+  NoteLogTime(log_time_ms);
+  NoteAnswer();
+  if (leaving_) LeaveWhenAnswered({});
+}
+
+void GroupSession::OnWriteReply(std::string_view batch_reply) {
+  absl::StatusOr<wire::BatchReply> reply = wire::DecodeBatchReply(batch_reply);
+  // Bytes that make no sense: another release, or damage. The stream is not to be trusted any
+  // further.
+  if (!reply.ok()) return leader_.Leave({});
+  if (reply->session != window_.session()) return;
+  WriteBatch* batch = window_.Find(reply->seq);
+  if (batch == nullptr || !batch->outstanding) return;
+  if (reply->code != wire::BatchCode::kNotLeader) leader_.Confirm();
+  NoteLogTime(reply->log_time_ms);
+  switch (reply->code) {
+    case wire::BatchCode::kExecuted:
+      OnExecuted(reply->seq, reply->results);
+      break;
+    case wire::BatchCode::kGap:
+      OnGap(*batch, reply->last);
+      break;
+    case wire::BatchCode::kExpired:
+      metrics_.sessions_expired.Increment();
+      AbandonSession();
+      break;
+    case wire::BatchCode::kBusy:
+      WriteWindow::NoteRefused(*batch);
+      BackOff();
+      break;
+    case wire::BatchCode::kNotLeader:
+      WriteWindow::NoteRefused(*batch);
+      leaving_ = true;
+      break;
+    case wire::BatchCode::kTrimmed:
+      OnTrimmed(reply->seq);
+      break;
+    case wire::BatchCode::kMalformed:
+      OnMalformed(reply->seq);
+      break;
+  }
+  NoteAnswer();
+  if (leaving_) LeaveWhenAnswered(reply->hint);
+}
+
+void GroupSession::OnExecuted(uint64_t seq, const std::vector<wire::Result>& results) {
+  refusals_ = 0;
+  std::unique_ptr<WriteBatch> batch = window_.Take(seq);
+  bool matches = results.size() == batch->ops.size();
+  for (size_t i = 0; i < batch->ops.size(); ++i) {
+    batch->ops[i]->batch = nullptr;
+    if (matches) {
+      events_.OnResult(std::move(batch->ops[i]), results[i]);
+    } else {
+      events_.OnOutcomeUnknown(std::move(batch->ops[i]));
+    }
+  }
+}
+
+void GroupSession::OnTrimmed(uint64_t seq) {
+  std::unique_ptr<WriteBatch> batch = window_.Take(seq);
+  for (OpPtr& op : batch->ops) {
+    op->batch = nullptr;
+    events_.OnOutcomeUnknown(std::move(op));
+  }
+}
+
+// Earlier numbers must go first; ResendRefused sends all from the first unresolved one. If the
+// group forgot a number that it had answered, this session can never go on.
+void GroupSession::OnGap(WriteBatch& batch, uint64_t last) {
+  WriteWindow::NoteRefused(batch);
+  if (last + 1 < window_.ack_below()) AbandonSession();
+}
+
+void GroupSession::OnMalformed(uint64_t seq) {
+  std::unique_ptr<WriteBatch> batch = window_.Take(seq);
+  wire::Result failed;
+  failed.code = wire::ResultCode::kFailed;
+  failed.reply = "-ERR the shard group does not understand this proxy's request\r\n";
+  for (OpPtr& op : batch->ops) {
+    op->batch = nullptr;
+    events_.OnResult(std::move(op), failed);
+  }
+  // The number was not used, and later ones may be on their way.
+  AbandonSession();
+}
+
+// The session is gone for good: whatever was sent only after that is not executed and goes into a
+// new one; the fate of what was sent before is unknown.
+void GroupSession::AbandonSession() {
+  std::vector<std::unique_ptr<WriteBatch>> batches;
+  while (!window_.empty()) batches.push_back(window_.Take(window_.ack_below()));
+  window_.Reset(0);
+  for (auto it = batches.rbegin(); it != batches.rend(); ++it) {
+    bool unknown = (*it)->doubtful_before();
+    for (auto op = (*it)->ops.rbegin(); op != (*it)->ops.rend(); ++op) {
+      (*op)->batch = nullptr;
+      if (!unknown || !(*op)->write) writes_.PushFront(std::move(*op));
+    }
+  }
+  for (const auto& batch : batches) {
+    for (OpPtr& op : batch->ops) {
+      if (op != nullptr) events_.OnOutcomeUnknown(std::move(op));
+    }
+  }
+}
+
+void GroupSession::OnReadReply(std::string_view batch_reply) {
+  absl::StatusOr<wire::BatchReply> reply = wire::DecodeBatchReply(batch_reply);
+  if (!reply.ok()) return leader_.Leave({});
+  ReadBatch batch = reads_.Take(reply->seq);
+  if (batch.id == 0) return;
+  batch.outstanding = false;
+  bool executed =
+      reply->code == wire::BatchCode::kExecuted && reply->results.size() == batch.ops.size();
+  if (executed) {
+    leader_.Confirm();
+    refusals_ = 0;
+    NoteLogTime(reply->log_time_ms);
+    for (size_t i = 0; i < batch.ops.size(); ++i) {
+      events_.OnResult(std::move(batch.ops[i]), reply->results[i]);
+    }
+  } else {
+    reads_.in_flight().push_front(std::move(batch));
+    if (reply->code == wire::BatchCode::kNotLeader) {
+      leaving_ = true;
+    } else {
+      BackOff();
+    }
+  }
+  NoteAnswer();
+  if (leaving_) LeaveWhenAnswered(reply->hint);
+}
+
+}  // namespace kdb::proxy
