@@ -23,12 +23,14 @@ struct DiskImage::Content {
 
   absl::Status ResizeLocked(uint64_t size, std::string_view call)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
-    if (size > bytes.size()) {
-      uint64_t grown = size - bytes.size();
-      if (usage->used + grown > usage->capacity) return ErrnoStatus(ENOSPC, call, "in memory");
-      usage->used += grown;
+    uint64_t old = bytes.size();
+    if (size > old) {
+      if (usage->used + (size - old) > usage->capacity) {
+        return ErrnoStatus(ENOSPC, call, "in memory");
+      }
+      usage->used += size - old;
     } else {
-      usage->used -= bytes.size() - size;
+      usage->used -= old - size;
     }
     bytes.resize(size);
     return absl::OkStatus();
@@ -47,10 +49,9 @@ class ImageFile : public File {
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t n, char* out) const override {
     MutexLock lock(content_->mu);
-    const std::string& bytes = content_->bytes;
-    if (offset >= bytes.size()) return 0;
-    n = std::min(n, static_cast<size_t>(bytes.size() - offset));
-    if (n > 0) std::memcpy(out, bytes.data() + offset, n);
+    if (offset >= content_->bytes.size()) return 0;
+    n = std::min(n, static_cast<size_t>(content_->bytes.size() - offset));
+    if (n > 0) std::memcpy(out, content_->bytes.data() + offset, n);
     return n;
   }
   absl::Status WriteAt(uint64_t offset, std::string_view data) override {
