@@ -30,6 +30,13 @@ constexpr int kOpenFiles = 1000;
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+std::string ParentOf(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  const size_t slash = path.rfind('/', end);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 class Batch final : public storage::WriteBatch {
  public:
   void Put(std::string_view key, std::string_view value) override {
@@ -177,7 +184,10 @@ class RocksEngine final : public storage::Engine {
     rocksdb::Checkpoint* checkpoint = nullptr;
     KDB_RETURN_IF_ERROR(FromRocks(rocksdb::Checkpoint::Create(db_.get(), &checkpoint)));
     std::unique_ptr<rocksdb::Checkpoint> owner(checkpoint);
-    return FromRocks(owner->CreateCheckpoint(dir));
+    KDB_RETURN_IF_ERROR(FromRocks(owner->CreateCheckpoint(dir)));
+    // RocksDB syncs the files and `dir`, and renames `dir` into place, but leaves its name
+    // unsynced.
+    return fs_.SyncDir(ParentOf(dir));
   }
 
   uint64_t ApproximateBytes() const override {
