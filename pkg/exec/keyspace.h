@@ -2,6 +2,7 @@
 // "Invariants").
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -58,7 +59,13 @@ class Keyspace {
 
  private:
   absl::Status Load(std::string_view key, Entry* entry) const;
-  bool Expired(const Head& head) const { return head.expire_ms && *head.expire_ms <= env_.now_ms; }
+  bool Expired(const Head& head) const {
+    if (!head.expire_ms || *head.expire_ms > env_.now_ms) return false;
+    if (env_.newest_hidden_ms != nullptr) {
+      *env_.newest_hidden_ms = std::max(*env_.newest_hidden_ms, *head.expire_ms);
+    }
+    return true;
+  }
   void MoveExpiry(const Entry& entry, std::optional<int64_t> to);
   void WriteScanIndex(const Entry& entry, bool present);
   // One step of the group's counter per command, at its first change.
