@@ -10,8 +10,8 @@ namespace kdb::raft {
 
 uint64_t MajorityValue(std::span<const NodeId> voters, absl::FunctionRef<uint64_t(NodeId)> value) {
   if (voters.empty()) return std::numeric_limits<uint64_t>::max();
-  absl::InlinedVector<uint64_t, 9> values;
-  for (NodeId id : voters) values.push_back(value(id));
+  absl::InlinedVector<uint64_t, 9> values(voters.size());
+  std::transform(voters.begin(), voters.end(), values.begin(), value);
   // The (n/2 + 1)-th largest has been reached by n/2 + 1 voters.
   auto nth = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), nth, values.end(), std::greater<>());

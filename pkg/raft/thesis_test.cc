@@ -269,6 +269,17 @@ TEST_F(ThesisTest, Section5_3_LogContinuesBehindTheSnapshot) {
   EXPECT_EQ(r.hard_state->commit, 9u);
 }
 
+TEST_F(ThesisTest, Section5_3_WritesFromBeforeASnapshotCountForNothing) {
+  Start(1, {1}, 1);
+  raft_->Step(Append(1, 1, 1, MakeEntries(2, std::vector<Term>(20, 1))));
+  Ready r = Take();
+  log_.Reset(9, 2);
+  raft_->Restored({9, 2, {{1, 2, 3}, {}, {}, {}, false}});
+  raft_->Persisted(r.seq);
+  EXPECT_EQ(raft_->Status().persisted, 9u);
+  EXPECT_EQ(raft_->term(), 2u);
+}
+
 TEST_F(ThesisTest, Section6_4_StaleAnswerToAForwardedReadIsIgnored) {
   Start(1, {1});
   raft_->Step(Append(1, 1, 1, {}));
