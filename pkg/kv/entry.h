@@ -1,4 +1,5 @@
-// What a shard group's raft entries carry: a kind, the leader's log time, and a body. FORMAT.md has the bytes.
+// What a shard group's raft entries carry: a kind, the leader's log time, and a body. FORMAT.md has
+// the bytes.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,13 @@
 namespace kdb::kv {
 
 enum class EntryKind : uint8_t {
-  kBatch = 1,          // body: a wire::Batch as the proxy encoded it
-  kOpenSession = 2,    // result: the new session's number, 8 bytes little endian
-  kCloseSession = 3,   // body: the session
-  kExpireSessions = 4, // body: sessions, after >= 10 min of silence in the leader's monotonic time
-  kTick = 5,           // nothing but the time
-  kExpireKeys = 6,     // deletes keys whose time has come, a bounded number
-  kOwnSlots = 7,       // body: slots, epoch, assignment: first ownership (design 5, step 0)
+  kBatch = 1,           // body: a wire::Batch as the proxy encoded it
+  kOpenSession = 2,     // result: the new session's number, 8 bytes little endian
+  kCloseSession = 3,    // body: the session
+  kExpireSessions = 4,  // body: sessions, after >= 10 min of silence in the leader's monotonic time
+  kTick = 5,            // nothing but the time
+  kExpireKeys = 6,      // deletes keys whose time has come, a bounded number
+  kOwnSlots = 7,        // body: slots, epoch, assignment: first ownership (design 5, step 0)
 };
 
 // The entry's bytes: one allocation, the batch copied once.
@@ -38,6 +39,16 @@ struct OwnSlots {
 };
 std::string EncodeOwnSlots(const OwnSlots& own);
 absl::StatusOr<OwnSlots> DecodeOwnSlots(std::string_view bytes);
+
+// Deletes at most `limit` keys whose time has come, from slot `from` on and around. An empty body
+// is the default.
+inline constexpr uint32_t kMaxExpireKeys = 4096;
+struct ExpireKeys {
+  shard::Slot from = 0;
+  uint32_t limit = 512;
+};
+std::string EncodeExpireKeys(const ExpireKeys& step);
+absl::StatusOr<ExpireKeys> DecodeExpireKeys(std::string_view bytes);
 
 std::string EncodeSessions(const std::vector<uint64_t>& sessions);
 absl::StatusOr<std::vector<uint64_t>> DecodeSessions(std::string_view bytes);

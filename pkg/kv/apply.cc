@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pkg/base/check.h"
+#include "pkg/base/coding.h"
+#include "pkg/base/status.h"
+#include "pkg/kv/entry.h"
+#include "pkg/kv/op_runner.h"
+#include "pkg/kv/shard_state_impl.h"
+
+namespace kdb::kv {
+namespace {
+
+// RocksDB 7.8 slows down with range tombstones in the memtable (design 2).
+constexpr uint64_t kMaxUnflushedRangeDeletes = 200;
+
+bool InConfiguration(const raft::ConfState& conf, raft::NodeId id) {
+  for (const auto* ids :
+       {&conf.voters, &conf.voters_outgoing, &conf.learners, &conf.learners_next}) {
+    if (std::binary_search(ids->begin(), ids->end(), id)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::Status ShardStateImpl::Apply(std::span<const raftnode::CommittedEntry> entries,
+                                   std::vector<Payload>* results) {
+  if (entries.empty()) return absl::OkStatus();
+  Clock::Duration start = stopwatch_.Monotonic();
+  const size_t results_before = results->size();
+  ApplyCounts counts;
+  absl::Status status = Stage(entries, results, counts);
+  if (status.ok()) status = Write();
+  overlay_.Clear();
+  batch_->Clear();
+  if (!status.ok()) {
+    metrics_.OnFailedWrite();
+    results->resize(results_before);
+    KDB_RETURN_IF_ERROR(Load());  // as if these entries had never been seen
+    return status;
+  }
+  Publish();
+  metrics_.OnApplied(counts, stats(), stopwatch_.Monotonic() - start);
+  return BoundRangeDeletes();
+}
+
+// Everything up to the write: into the batch, the overlay and state_.
+absl::Status ShardStateImpl::Stage(std::span<const raftnode::CommittedEntry> entries,
+                                   std::vector<Payload>* results, ApplyCounts& counts) {
+  if (state_->system.applied_index == 0) batch_->Put(GroupKey(), EncodeGroupRecord(group_));
+  for (const raftnode::CommittedEntry& committed : entries) {
+    KDB_ASSIGN_OR_RETURN(Payload result, ApplyEntry(committed, counts));
+    results->push_back(std::move(result));
+  }
+  counts.entries = entries.size();
+  return absl::OkStatus();
+}
+
+absl::Status ShardStateImpl::Write() {
+  bool ownership_changed = state_->slots.ownership_changed();
+  state_->slots.WriteChanged(*batch_);
+  state_->sessions.WriteChanged(*batch_);
+  batch_->Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(state_->system));
+  // In this order for readers: see NewView.
+  committed_log_time_ms_ = std::max(state_->system.log_time_ms, committed_log_time_ms_.load());
+  if (ownership_changed) PublishOwnership(nullptr);
+  KDB_RETURN_IF_ERROR(engine_.Write(*batch_));
+  if (ownership_changed) PublishOwnership(std::make_shared<Ownership>(state_->slots.ownership()));
+  return absl::OkStatus();
+}
+
+// After the write: the entries are applied, so a full disk is no error of theirs. The engine
+// flushes when there is room.
+absl::Status ShardStateImpl::BoundRangeDeletes() {
+  if (engine_.UnflushedRangeDeletes() <= kMaxUnflushedRangeDeletes) return absl::OkStatus();
+  absl::Status status = engine_.Flush();
+  return absl::IsResourceExhausted(status) ? absl::OkStatus() : status;
+}
+
+absl::StatusOr<Payload> ShardStateImpl::ApplyEntry(const raftnode::CommittedEntry& committed,
+                                                   ApplyCounts& counts) {
+  const raft::Entry& entry = committed.entry;
+  storage::SystemRecord& system = state_->system;
+  KDB_CHECK(entry.index == system.applied_index + 1, "entry {} after {}", entry.index,
+            system.applied_index);
+  system.applied_index = entry.index;
+  system.applied_term = entry.term;
+  if (committed.conf || system.membership.empty()) ApplyMembership(committed);
+  if (entry.type != raft::EntryType::kNormal || entry.data.empty()) return Payload();
+  auto decoded = DecodeEntry(entry.data.view());
+  if (!decoded.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  system.log_time_ms = std::max(system.log_time_ms, decoded->leader_time_ms);
+  return ApplyKind(*decoded, counts);
+}
+
+absl::StatusOr<Payload> ShardStateImpl::ApplyKind(const DecodedEntry& entry, ApplyCounts& counts) {
+  switch (entry.kind) {
+    case EntryKind::kBatch:
+      return ApplyBatch(entry.body, counts);
+    case EntryKind::kOpenSession:
+      return ApplyOpenSession();
+    case EntryKind::kCloseSession:
+    case EntryKind::kExpireSessions:
+      return ApplyEndSessions(entry.body, counts);
+    case EntryKind::kTick:
+      return Payload();
+    case EntryKind::kExpireKeys:
+      return ApplyExpireKeys(entry.body, counts);
+    case EntryKind::kOwnSlots:
+      return ApplyOwnSlots(entry.body, counts);
+  }
+  return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+}
+
+absl::StatusOr<Payload> ShardStateImpl::ApplyBatch(std::string_view bytes, ApplyCounts& counts) {
+  auto header = wire::DecodeBatchHeader(bytes);
+  if (!header.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  // Without a session a write could apply twice: only reads do without one, and they are not
+  // logged.
+  if (header->session == 0 || header->seq == 0) {
+    return Payload(Refuse(wire::BatchCode::kMalformed, *header, counts));
+  }
+  using Admission = Sessions::Admission;
+  switch (state_->sessions.Admit(header->session, header->seq)) {
+    case Admission::kExpired:
+      return Payload(Refuse(wire::BatchCode::kExpired, *header, counts));
+    case Admission::kGap:
+      return Payload(
+          Refuse(wire::BatchCode::kGap, *header, counts, state_->sessions.Last(header->session)));
+    case Admission::kTrimmed:
+      return Payload(Refuse(wire::BatchCode::kTrimmed, *header, counts));
+    case Admission::kRepeat: {
+      ++counts.repeats;
+      KDB_ASSIGN_OR_RETURN(std::string reply,
+                           Sessions::StoredReply(header->session, header->seq, overlay_));
+      return Payload(std::move(reply));
+    }
+    case Admission::kNext:
+      break;
+  }
+  KDB_ASSIGN_OR_RETURN(std::string reply, ExecuteNext(*header, bytes, counts));
+  state_->sessions.Record(*header, reply, state_->system.log_time_ms, overlay_);
+  return Payload(std::move(reply));
+}
+
+// A batch with a good head and a bad body takes its number: a session must be able to go on behind
+// it.
+absl::StatusOr<std::string> ShardStateImpl::ExecuteNext(const wire::BatchHeader& header,
+                                                        std::string_view bytes,
+                                                        ApplyCounts& counts) {
+  auto batch = wire::DecodeBatch(bytes);
+  if (!batch.ok()) return Refuse(wire::BatchCode::kMalformed, header, counts);
+  exec::Environment env = WriteEnvironment();
+  OpRunner runner(state_->slots.ownership(), env, counts.results);
+  wire::BatchReplyBuilder results;
+  results.Start(header.session, header.seq, state_->system.log_time_ms);
+  for (const wire::Op& op : batch->ops) KDB_RETURN_IF_ERROR(runner.Run(op, results));
+  ++counts.batches[static_cast<size_t>(wire::BatchCode::kExecuted)];
+  return results.Finish();
+}
+
+// The number is the entry's index: unique in the group, and the same on every replica.
+Payload ShardStateImpl::ApplyOpenSession() {
+  uint64_t session = state_->system.applied_index;
+  if (!state_->sessions.Open(session, state_->system.log_time_ms)) session = 0;
+  std::string result;
+  AppendLittle(result, session);
+  return Payload(std::move(result));
+}
+
+Payload ShardStateImpl::ApplyEndSessions(std::string_view body, ApplyCounts& counts) {
+  auto sessions = DecodeSessions(body);
+  if (!sessions.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  for (uint64_t session : *sessions) state_->sessions.Close(session, overlay_);
+  return Payload();
+}
+
+absl::StatusOr<Payload> ShardStateImpl::ApplyExpireKeys(std::string_view body,
+                                                        ApplyCounts& counts) {
+  auto step = DecodeExpireKeys(body);
+  if (!step.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  exec::Environment env = WriteEnvironment();
+  shard::Slot next = step->from;
+  KDB_ASSIGN_OR_RETURN(size_t deleted, exec::DeleteExpired(env, step->limit, &next));
+  if (deleted < step->limit) return Payload();
+  return Payload(EncodeExpireKeys({.from = next, .limit = step->limit}));
+}
+
+Payload ShardStateImpl::ApplyOwnSlots(std::string_view body, ApplyCounts& counts) {
+  auto own = DecodeOwnSlots(body);
+  if (!own.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  std::vector<shard::Slot> refused = state_->slots.Own(*own);
+  if (refused.empty()) return Payload();
+  return Payload(fmt::format("a later epoch or assignment was seen for slots {}",
+                             shard::FormatSlots(refused)));
+}
+
+void ShardStateImpl::ApplyMembership(const raftnode::CommittedEntry& committed) {
+  Membership& membership = state_->membership;
+  if (committed.conf) {
+    membership.conf = *committed.conf;
+    raft::ConfChange change;
+    if (raft::DecodeConfChange(committed.entry.data.view(), &change) && !change.context.empty()) {
+      for (const raft::ConfChange::Step& step : change.steps) {
+        if (step.kind != raft::ConfChangeKind::kRemove) {
+          membership.members[step.node] = change.context;
+        }
+      }
+    }
+    std::erase_if(membership.members, [&](const auto& member) {
+      return !InConfiguration(membership.conf, member.first);
+    });
+  }
+  state_->system.membership = EncodeMembership(membership);
+}
+
+std::string ShardStateImpl::Refuse(wire::BatchCode code, const wire::BatchHeader& header,
+                                   ApplyCounts& counts, uint64_t last) const {
+  ++counts.batches[static_cast<size_t>(code)];
+  return wire::BatchReplyBuilder::Refusal({.session = header.session,
+                                           .seq = header.seq,
+                                           .code = code,
+                                           .last = last,
+                                           .log_time_ms = state_->system.log_time_ms});
+}
+
+exec::Environment ShardStateImpl::WriteEnvironment() {
+  return {.reader = overlay_,
+          .writer = &overlay_,
+          .hash_seed = group_.hash_seed,
+          .owned = state_->slots.ownership().owned,
+          .counts = state_->slots,
+          .limits = options_.limits,
+          .now_ms = state_->system.log_time_ms,
+          .rev = &state_->system.rev};
+}
+
+}  // namespace kdb::kv

@@ -1,0 +1,117 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pkg/base/random.h"
+#include "pkg/base/status.h"
+#include "pkg/kv/op_runner.h"
+#include "pkg/kv/shard_state_impl.h"
+#include "pkg/resp/reply_writer.h"
+
+namespace kdb::kv {
+namespace {
+
+absl::Status RunAll(const wire::Batch& batch, OpRunner& runner, const SnapshotCounts& keys,
+                    wire::BatchReplyBuilder& results) {
+  for (const wire::Op& op : batch.ops) KDB_RETURN_IF_ERROR(runner.Run(op, results));
+  return keys.status();
+}
+
+// The engine cannot be read: every op of the batch says so.
+std::string FailAll(const wire::Batch& batch, uint64_t id, int64_t now_ms,
+                    const absl::Status& status) {
+  std::string error;
+  resp::ReplyWriter(resp::Version::kResp2, error)
+      .Error(fmt::format("ERR the shard cannot read its disk: {}", std::string(status.message())));
+  wire::BatchReplyBuilder results;
+  results.Start(0, id, now_ms);
+  for (size_t i = 0; i < batch.ops.size(); ++i) {
+    results.AddResult({.code = wire::ResultCode::kFailed, .reply = error});
+  }
+  return results.Finish();
+}
+
+}  // namespace
+
+ShardStateImpl::OwnershipView ShardStateImpl::PublishedOwnership() const {
+  MutexLock lock(mu_);
+  return ownership_;
+}
+
+// Ownership must be that of the snapshot, or a read would be answered from a slot that was handed
+// over (design 5). The apply thread unpublishes the ownership before a write that changes it and
+// publishes the new one after: when the same one is published before and after the snapshot is
+// taken, no such write fell in between. Otherwise the snapshot's own records tell.
+absl::StatusOr<ShardStateImpl::View> ShardStateImpl::NewView() const {
+  View view;
+  view.ownership = PublishedOwnership();
+  view.snapshot = engine_.NewSnapshot();
+  view.committed_log_time_ms = committed_log_time_ms_;  // after the snapshot: not below its
+  if (view.ownership == nullptr || view.ownership != PublishedOwnership()) {
+    KDB_ASSIGN_OR_RETURN(Ownership there, LoadOwnership(*view.snapshot));
+    view.ownership = std::make_shared<Ownership>(there);
+  }
+  MutexLock lock(mu_);
+  view.rev = stats_.rev;
+  return view;
+}
+
+// Reads see time `now`, which is not below that of any entry in the snapshot. What they hide by an
+// entry's time stays hidden for ever; what they hide by the local clock alone could come back under
+// the next leader.
+std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t now_ms,
+                                 bool* needs_tick) const {
+  Clock::Duration start = stopwatch_.Monotonic();
+  *needs_tick = false;
+  auto batch = wire::DecodeBatch(bytes);
+  if (!batch.ok()) {
+    return wire::BatchReplyBuilder::Refusal({.seq = id, .code = wire::BatchCode::kMalformed});
+  }
+  auto view = NewView();
+  if (!view.ok()) return FailAll(*batch, id, now_ms, view.status());
+
+  int64_t now = std::max(now_ms, view->committed_log_time_ms);
+  int64_t newest_hidden_ms = INT64_MIN;
+  SnapshotCounts keys(*view->snapshot);
+  // Executors draw random numbers from rev; reads need not be the same on every replica.
+  uint64_t rev = Random(view->rev ^ (id << 32) ^ static_cast<uint64_t>(now)).Next();
+  exec::Environment env{.reader = *view->snapshot,
+                        .writer = nullptr,
+                        .hash_seed = group_.hash_seed,
+                        .owned = view->ownership->owned,
+                        .counts = keys,
+                        .limits = options_.limits,
+                        .now_ms = now,
+                        .rev = &rev,
+                        .newest_hidden_ms = &newest_hidden_ms};
+  ResultCounts counts = {};
+  OpRunner runner(*view->ownership, env, counts);
+  wire::BatchReplyBuilder results;
+  results.Start(0, id, now);
+  absl::Status status = RunAll(*batch, runner, keys, results);
+  if (!status.ok()) return FailAll(*batch, id, now, status);
+
+  *needs_tick = newest_hidden_ms > view->committed_log_time_ms;
+  if (*needs_tick) metrics_.OnReadNeedsTick();
+  metrics_.OnRead(counts, stopwatch_.Monotonic() - start);
+  return results.Finish();
+}
+
+bool ShardStateImpl::HasExpired(int64_t now_ms) const {
+  auto view = NewView();
+  if (!view.ok()) return false;
+  SnapshotCounts keys(*view->snapshot);
+  uint64_t rev = view->rev;
+  exec::Environment env{.reader = *view->snapshot,
+                        .writer = nullptr,
+                        .hash_seed = group_.hash_seed,
+                        .owned = view->ownership->owned,
+                        .counts = keys,
+                        .limits = options_.limits,
+                        .now_ms = now_ms,
+                        .rev = &rev};
+  auto any = exec::AnyExpired(env);
+  return any.ok() && *any;
+}
+
+}  // namespace kdb::kv

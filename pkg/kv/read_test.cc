@@ -1,0 +1,111 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "pkg/kv/replica_fixture.h"
+
+namespace kdb::kv {
+namespace {
+
+using testing::StartsWith;
+using wire::BatchCode;
+using wire::ResultCode;
+
+using ReadTest = ReplicaTest;
+
+TEST_F(ReadTest, AnswersEveryOpAndEchoesTheId) {
+  Run("SET k v");
+  bool needs_tick = true;
+  std::string bytes = replica_.state().Read(
+      EncodedBatch({}, {CommandOp("GET k"), CommandOp("NOSUCH"), CommandOp("STRLEN k")}), 77, kNoon,
+      &needs_tick);
+  auto reply = wire::DecodeBatchReply(bytes);
+  ASSERT_TRUE(reply.ok());
+  EXPECT_FALSE(needs_tick);
+  EXPECT_EQ(reply->seq, 77u);
+  ASSERT_EQ(reply->results.size(), 3u);
+  EXPECT_EQ(reply->results[0].reply, "$1\r\nv\r\n");
+  EXPECT_EQ(reply->results[1].code, ResultCode::kFailed);
+  EXPECT_EQ(reply->results[2].reply, ":1\r\n");
+}
+
+TEST_F(ReadTest, WritesAreRefused) {
+  Run("SET k v");
+  for (const char* line : {"SET k w", "DEL k", "GETEX k PERSIST", "FLUSHALL"}) {
+    Read(line);
+    EXPECT_EQ(reply_.results[0].code, ResultCode::kFailed) << line;
+  }
+  EXPECT_EQ(Read("GET k"), "$1\r\nv\r\n");
+}
+
+TEST_F(ReadTest, MalformedBatches) {
+  bool needs_tick = false;
+  auto reply = wire::DecodeBatchReply(replica_.state().Read("junk", 5, kNoon, &needs_tick));
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(reply->code, BatchCode::kMalformed);
+  EXPECT_EQ(reply->seq, 5u);
+}
+
+TEST_F(ReadTest, SlotsThatAreNotOwned) {
+  log_.Own({shard::SlotOf("mine")}, 1, 1);
+  OpenSession();
+  Run("SET mine 1");
+  EXPECT_EQ(Read("GET mine"), "$1\r\n1\r\n");
+  Read("MGET mine other");
+  EXPECT_EQ(reply_.results[0].code, ResultCode::kNotOwner);
+}
+
+TEST_F(ReadTest, HidingByTheLocalClockNeedsATick) {
+  Run("SET k v PX 100");
+  Run("SET other v");
+  bool needs_tick = false;
+  EXPECT_EQ(Read("GET k", kNoon + 99, &needs_tick), "$1\r\nv\r\n");
+  EXPECT_FALSE(needs_tick);
+  Read("GET k", kNoon + 100, &needs_tick);
+  EXPECT_TRUE(needs_tick);
+  // Reads that hide nothing go on.
+  EXPECT_EQ(Read("GET other", kNoon + 100, &needs_tick), "$1\r\nv\r\n");
+  EXPECT_FALSE(needs_tick);
+  Read("MGET other k", kNoon + 100, &needs_tick);
+  EXPECT_TRUE(needs_tick);
+  Read("EXISTS k", kNoon + 100, &needs_tick);
+  EXPECT_TRUE(needs_tick);
+
+  log_.now_ms = kNoon + 100;
+  log_.Add(EntryKind::kTick);
+  Apply();
+  EXPECT_EQ(Read("GET k", kNoon + 100, &needs_tick), "$-1\r\n");
+  EXPECT_FALSE(needs_tick);
+  // The hidden key never comes back, however far behind a clock is.
+  EXPECT_EQ(Read("GET k", kNoon, &needs_tick), "$-1\r\n");
+  EXPECT_FALSE(needs_tick);
+}
+
+TEST_F(ReadTest, TtlIsOfTheLocalClock) {
+  Run("SET k v PX 100");
+  bool needs_tick = false;
+  EXPECT_EQ(Read("PTTL k", kNoon + 40, &needs_tick), ":60\r\n");
+  EXPECT_FALSE(needs_tick);
+}
+
+TEST_F(ReadTest, CountsAreOfTheSnapshot) {
+  Run("SET a 1");
+  Run("SET b 1");
+  EXPECT_EQ(Read("DBSIZE"), ":2\r\n");
+}
+
+TEST_F(ReadTest, RandomKeyVaries) {
+  for (char c = 'a'; c <= 'z'; ++c) Run(std::string("SET ") + c + " 1");
+  std::set<std::string> seen;
+  for (uint64_t id = 0; id < 64; ++id) {
+    bool needs_tick = false;
+    seen.insert(replica_.state()
+                    .Read(EncodedBatch({}, {CommandOp("RANDOMKEY")}), id, kNoon, &needs_tick)
+                    .substr(30));
+  }
+  EXPECT_GT(seen.size(), 5u);
+}
+
+}  // namespace
+}  // namespace kdb::kv

@@ -1,0 +1,141 @@
+#include "pkg/kv/shard_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pkg/base/status.h"
+#include "pkg/kv/shard_state_impl.h"
+
+namespace kdb::kv {
+namespace {
+
+// The newest semantics of apply that this release knows (design 4).
+constexpr uint32_t kApplyLevel = 0;
+
+Membership BirthMembership(const catalog::BirthCertificate& birth) {
+  Membership membership;
+  for (const catalog::Member& member : birth.members()) {
+    bool learner = member.role() == catalog::Member::LEARNER;
+    (learner ? membership.conf.learners : membership.conf.voters).push_back(member.id());
+    membership.members[member.id()] = member.SerializeAsString();
+  }
+  std::sort(membership.conf.voters.begin(), membership.conf.voters.end());
+  std::sort(membership.conf.learners.begin(), membership.conf.learners.end());
+  return membership;
+}
+
+// The engine holds the state of this group, or nothing at all.
+absl::Status CheckGroup(const GroupRecord& group, const storage::SystemRecord& system,
+                        const storage::Reader& engine) {
+  std::string bytes;
+  KDB_ASSIGN_OR_RETURN(bool found, engine.Get(GroupKey(), &bytes));
+  if (!found) {
+    auto it = engine.NewIterator({}, {});
+    it->SeekToFirst();
+    if (it->Valid() || system.applied_index > 0) {
+      return absl::DataLossError("the state does not say which group it belongs to");
+    }
+    return it->status();
+  }
+  KDB_ASSIGN_OR_RETURN(GroupRecord there, DecodeGroupRecord(bytes));
+  if (there != group) {
+    return absl::DataLossError(
+        fmt::format("the state is of group {} of cluster '{}', not of group {} of cluster '{}'",
+                    there.gid, there.cluster_id, group.gid, group.cluster_id));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ShardState>> ShardState::Open(const ShardOptions& options,
+                                                             const catalog::BirthCertificate& birth,
+                                                             storage::Engine& engine,
+                                                             obs::Registry& metrics) {
+  GroupRecord group{.cluster_id = birth.cluster_id(), .gid = birth.gid()};
+  if (birth.gid() == 0 || birth.hash_seed_size() != static_cast<int>(group.hash_seed.size())) {
+    return absl::DataLossError("the birth certificate is not one of a shard group");
+  }
+  std::copy(birth.hash_seed().begin(), birth.hash_seed().end(), group.hash_seed.begin());
+  auto state = std::make_unique<ShardStateImpl>(options, std::move(group), BirthMembership(birth),
+                                                engine, metrics);
+  KDB_RETURN_IF_ERROR(state->Load());
+  return std::unique_ptr<ShardState>(std::move(state));
+}
+
+ShardStateImpl::ShardStateImpl(const ShardOptions& options, GroupRecord group, Membership birth,
+                               storage::Engine& engine, obs::Registry& metrics)
+    : options_(options),
+      group_(std::move(group)),
+      birth_(std::move(birth)),
+      engine_(engine),
+      metrics_(metrics),
+      batch_(engine.NewBatch()),
+      overlay_(engine, *batch_) {}
+
+absl::Status ShardStateImpl::Load() {
+  auto state = std::make_unique<State>();
+  KDB_ASSIGN_OR_RETURN(state->system, storage::ReadSystemRecord(engine_, false));
+  KDB_RETURN_IF_ERROR(CheckGroup(group_, state->system, engine_));
+  if (state->system.apply_level > kApplyLevel) {
+    return absl::FailedPreconditionError(
+        fmt::format("the state needs apply level {}, this release knows {}: run a newer one",
+                    state->system.apply_level, kApplyLevel));
+  }
+  state->membership = birth_;
+  if (state->system.applied_index > 0) {
+    KDB_ASSIGN_OR_RETURN(state->membership, DecodeMembership(state->system.membership));
+  }
+  KDB_ASSIGN_OR_RETURN(state->slots, Slots::Load(engine_));
+  SessionLimits limits{options_.session_window_batches, options_.session_window_bytes};
+  KDB_ASSIGN_OR_RETURN(state->sessions, Sessions::Load(limits, engine_));
+  state_ = std::move(state);
+  PublishOwnership(std::make_shared<Ownership>(state_->slots.ownership()));
+  Publish();
+  return absl::OkStatus();
+}
+
+raftnode::AppliedState ShardStateImpl::applied() const {
+  return {state_->system.applied_index, state_->system.applied_term, state_->membership.conf};
+}
+
+absl::StatusOr<raft::Index> ShardStateImpl::PersistedIndex() const {
+  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_, true));
+  return record.applied_index;
+}
+
+absl::Status ShardStateImpl::Flush() { return engine_.Flush(); }
+
+ShardStats ShardStateImpl::stats() const {
+  MutexLock lock(mu_);
+  return stats_;
+}
+
+exec::SlotSet ShardStateImpl::owned() const {
+  auto view = NewView();
+  return view.ok() ? view->ownership->owned : exec::SlotSet();
+}
+
+absl::StatusOr<std::vector<SessionInfo>> ShardStateImpl::OpenSessions() const {
+  return ListSessions(*engine_.NewSnapshot());
+}
+
+void ShardStateImpl::Publish() {
+  const storage::SystemRecord& system = state_->system;
+  applied_log_time_ms_ = system.log_time_ms;
+  committed_log_time_ms_ = std::max(system.log_time_ms, committed_log_time_ms_.load());
+  MutexLock lock(mu_);
+  stats_ = {.keys = state_->slots.keys(),
+            .sessions = state_->sessions.size(),
+            .owned_slots = state_->slots.ownership().owned.count(),
+            .rev = system.rev,
+            .log_time_ms = system.log_time_ms};
+}
+
+void ShardStateImpl::PublishOwnership(OwnershipView ownership) {
+  MutexLock lock(mu_);
+  ownership_ = std::move(ownership);
+}
+
+}  // namespace kdb::kv
