@@ -15,12 +15,21 @@ void Proposer::Propose(kv::EntryKind kind, std::string_view body, raftnode::Prop
   // The lock spans stamp and hand-over (a queue insert, no I/O): stamps must not decrease along the log.
   MutexLock lock(mu_);
   KDB_CHECK(node_ != nullptr);
+  if (leads_ && !log_clock_.Synced()) {
+    return done(absl::UnavailableError("this leader does not know the members' clocks yet"));
+  }
   node_->Propose(Payload(kv::EncodeEntry(kind, log_clock_.Now(), body)), std::move(done));
 }
 
 void Proposer::StartLeading(int64_t applied_ms, size_t voters) {
   MutexLock lock(mu_);
   log_clock_.Start(applied_ms, voters);
+  leads_ = true;
+}
+
+void Proposer::StopLeading() {
+  MutexLock lock(mu_);
+  leads_ = false;
 }
 
 void Proposer::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {

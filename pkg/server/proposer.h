@@ -17,12 +17,14 @@ class Proposer {
  public:
   explicit Proposer(const Clock& clock) : clock_(clock), log_clock_(clock) {}
 
-  // Before the first Propose. `node` outlives this.
+  // Before the first Propose. `node` outlives this. As RaftNode::Propose; also UNAVAILABLE while a new leader does not
+  // know a majority's clocks.
   void SetNode(raftnode::RaftNode* node);
   void Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done);
 
   // This node became leader of a group of `voters` whose state stands at `applied_ms`.
   void StartLeading(int64_t applied_ms, size_t voters);
+  void StopLeading();
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms);
   // Log time as a leader knows it now.
   int64_t NowMs();
@@ -33,6 +35,7 @@ class Proposer {
   Mutex mu_;
   kv::LogClock log_clock_ ABSL_GUARDED_BY(mu_);
   raftnode::RaftNode* node_ ABSL_GUARDED_BY(mu_) = nullptr;
+  bool leads_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace kdb::server

@@ -100,7 +100,6 @@ void Replica::Write(std::string_view batch, ReplyDone done) {
   if (!header.ok()) {
     return done(Payload(wire::BatchReplyBuilder::Refusal({.code = wire::BatchCode::kMalformed})));
   }
-  Touch(header->session);
   absl::Status full;
   {
     MutexLock lock(mu_);
@@ -161,23 +160,18 @@ void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
 
 void Replica::OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done) {
   proposer_.Propose(kv::EntryKind::kOpenSession, {},
-                    [this, done = std::move(done)](absl::StatusOr<Payload> result) mutable {
+                    [done = std::move(done)](absl::StatusOr<Payload> result) mutable {
                       if (!result.ok()) return done(result.status());
                       ByteReader reader(result->view());
                       uint64_t session = reader.Little<uint64_t>();
                       if (!reader.done() || session == 0) {
                         return done(absl::InternalError("the group opened no session"));
                       }
-                      Touch(session);
                       done(session);
                     });
 }
 
 void Replica::CloseSession(uint64_t session) {
-  {
-    MutexLock lock(mu_);
-    session_seen_.erase(session);
-  }
   std::string body;
   AppendLittle(body, session);
   // Best effort: a session that is not closed expires.
@@ -239,6 +233,7 @@ void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader
     session_seen_.clear();  // silence is counted anew: the last leader's clock is not ours
   } else if (!now_leads && leads()) {
     env_.logger->info("leads no more; term {}, leader {}", term, leader);
+    proposer_.StopLeading();
   }
   leading_.store(now_leads, std::memory_order_relaxed);
   env_.on_leadership();
@@ -267,31 +262,27 @@ void Replica::ExpireKeys() {
 
 void Replica::ExpireSessions() {
   if (!leads()) return;
+  absl::StatusOr<std::vector<kv::SessionInfo>> open = state_->OpenSessions();
+  if (!open.ok()) return OnFatal(open.status());
   std::vector<uint64_t> silent;
   {
     Clock::Duration now = env_.clock.Monotonic();
+    std::map<uint64_t, SessionActivity> seen;
     MutexLock lock(mu_);
-    for (uint64_t session : state_->sessions()) session_seen_.try_emplace(session, now);
-    for (auto it = session_seen_.begin(); it != session_seen_.end();) {
-      if (now - it->second < options_.session_silence) {
-        ++it;
-        continue;
-      }
-      silent.push_back(it->first);
-      it = session_seen_.erase(it);
+    for (const kv::SessionInfo& session : *open) {
+      auto it = session_seen_.find(session.session);
+      bool same = it != session_seen_.end() && it->second.last == session.last;
+      SessionActivity activity{session.last, same ? it->second.since : now};
+      if (now - activity.since >= options_.session_silence) silent.push_back(session.session);
+      seen[session.session] = activity;
     }
+    session_seen_.swap(seen);
   }
   if (silent.empty()) return;
   env_.logger->info("expires {} sessions silent for {} s", silent.size(),
                     options_.session_silence.count() / 1000);
   proposer_.Propose(kv::EntryKind::kExpireSessions, kv::EncodeSessions(silent),
                     [](absl::StatusOr<Payload>) {});
-}
-
-void Replica::Touch(uint64_t session) {
-  Clock::Duration now = env_.clock.Monotonic();
-  MutexLock lock(mu_);
-  session_seen_[session] = now;
 }
 
 }  // namespace kdb::server

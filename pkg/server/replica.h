@@ -101,7 +101,6 @@ class Replica final : private raftnode::Observer {
   void ExecuteRead(std::string batch, uint64_t id, ReplyDone done);
   void ExpireKeys();
   void ExpireSessions();
-  void Touch(uint64_t session);
 
   const ReplicaOptions options_;
   const ReplicaEnvironment env_;
@@ -123,7 +122,12 @@ class Replica final : private raftnode::Observer {
   CondVar reads_done_;
   int reads_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<raft::NodeId, catalog::Member> members_ ABSL_GUARDED_BY(mu_);
-  std::map<uint64_t, Clock::Duration> session_seen_ ABSL_GUARDED_BY(mu_);  // a leader's
+  // A leader's: each session's newest batch, and since when it is that. By monotonic time of this leader alone.
+  struct SessionActivity {
+    uint64_t last = 0;
+    Clock::Duration since{};
+  };
+  std::map<uint64_t, SessionActivity> session_seen_ ABSL_GUARDED_BY(mu_);
   std::string degraded_ ABSL_GUARDED_BY(mu_);                             // why; empty: it is not
 
   std::unique_ptr<Periodic> expire_keys_;
