@@ -28,12 +28,14 @@ class Server final : public MetaServer {
   ~Server() override {
     hub_.Stop();
     reconciler_.Stop();
-    // Cancels watches; calls that wait have just been told to end.
+    // Ends the proposals and reads that calls wait for.
+    StopMember();
+    // Cancels watches; waits for the calls, which have just been told to end.
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
     long_calls_.reset();
     short_calls_.reset();
-    MutexLock lock(mu_);
-    member_.reset();
+    // One that was born meanwhile.
+    StopMember();
   }
 
   absl::Status Open() {
@@ -56,6 +58,7 @@ class Server final : public MetaServer {
   absl::Status Listen();
   absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status OnBorn(const raftnode::Identity& identity);
+  void StopMember();
 
   const ServerOptions options_;
   const Environment& env_;
@@ -123,6 +126,14 @@ absl::Status Server::OnBorn(const raftnode::Identity& identity) {
   // The birth is durable: a restart takes it up again.
   if (!status.ok()) env_.on_fatal(status);
   return status;
+}
+
+void Server::StopMember() {
+  std::unique_ptr<GroupMember> member;
+  {
+    MutexLock lock(mu_);
+    member = std::move(member_);
+  }
 }
 
 absl::Status Server::Ready() const {

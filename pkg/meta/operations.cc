@@ -100,6 +100,7 @@ absl::Status Operations::TransferLeader(const metapb::TransferLeaderRequest& req
                                         SteadyTime deadline) {
   if (request.gid() == 0) {
     KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+    if (request.target() == replica_.self()) return absl::OkStatus();
     return replica_.TransferLeader(request.target(), deadline);
   }
   KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
