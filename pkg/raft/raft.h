@@ -8,11 +8,10 @@
 //   2. while HasReady(): take = TakeReady():
 //      - send take.messages at once;
 //      - hand take.entries and take.hard_state to the log. They are written in the order taken.
-//      When all of
-//        it and of every earlier Ready is durable, send take.messages_after_persist (those to the
-//        node itself do not exist), then call Persisted(take.seq). Later Readies may be taken and
-//        written meanwhile; Persisted(n) covers all <= n. A Ready with nothing to write counts too:
-//        it only waits its turn;
+//        When all of it and of every earlier Ready is durable, send take.messages_after_persist
+//        (those to the node itself do not exist), then call Persisted(take.seq). Later Readies may
+//        be taken and written meanwhile; Persisted(n) covers all <= n. A Ready with nothing to
+//        write counts too: it only waits its turn;
 //      - apply take.committed in order, then call Applied(index of the last).
 // A leader so replicates while its own append is being synced; its own vote counts only once
 // Persisted. `committed` holds only entries that are durable in the local log.
@@ -86,8 +85,8 @@ struct Ready {
   std::vector<Message> messages_after_persist;
   std::vector<Entry> committed;
   std::vector<ReadState> read_states;  // this node's own reads
-  std::vector<uint64_t>
-      failed_reads;  // contexts whose leadership ended or whose request was lost: ask again
+  // Contexts whose leadership ended or whose request was lost: ask again.
+  std::vector<uint64_t> failed_reads;
   // A leader says: fetch a snapshot that covers at least this. Repeated until the log reaches it.
   std::optional<SnapshotMeta> snapshot;
 };
@@ -102,8 +101,8 @@ struct ProgressStatus {
   bool recent_active = false;
   bool learner = false;
   size_t inflight_messages = 0;
-  bool suspect =
-      false;  // its durable index fell below what it acknowledged: not counted (design 3)
+  // Its durable index fell below what it acknowledged: not counted (design 3).
+  bool suspect = false;
 };
 
 struct RaftStatus {
@@ -143,9 +142,9 @@ class Raft {
   // change makes no sense in the present configuration (the message says what). More than one step:
   // the leader itself leaves the joint configuration once that is applied.
   absl::StatusOr<Index> ProposeConfChange(const ConfChange& change);
-  // To be called when a kConfChange entry is applied, in log order. Returns the new configuration:
-  // the present one when the change makes no sense in it, as in an empty configuration (a passive
-  // node's, which only Initial and Restored fill).
+  // To be called when a kConfChange entry is applied, in log order, before Applied covers it.
+  // Returns the new configuration: the present one when the change makes no sense in it, as in an
+  // empty configuration (a passive node's, which only Initial and Restored fill).
   ConfState ApplyConfChange(const ConfChange& change);
 
   // Starts a linearizable read (6.4): a ReadState or a failed_reads with this context follows.
@@ -174,7 +173,8 @@ class Raft {
   // behind it may have been acknowledged: throw the snapshot away.
   bool WantsSnapshot(const SnapshotMeta& snapshot) const;
   // The log and state machine were replaced by a snapshot (driver's work, design 3): continue
-  // behind it.
+  // behind it. The reset made the newest hard state that was taken durable, too; messages that
+  // waited for earlier writes are dropped.
   void Restored(const SnapshotMeta& snapshot);
 
   RaftStatus Status() const;

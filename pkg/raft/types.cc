@@ -63,7 +63,7 @@ bool DecodeConfChange(std::string_view bytes, ConfChange* change) {
     change->steps.push_back({static_cast<ConfChangeKind>(kind), node});
   }
   change->context = in.LengthPrefixed();
-  return in.done();
+  return in.done() && EncodeConfChange(*change) == bytes;  // one change, one encoding
 }
 
 std::string EncodeConfState(const ConfState& conf) {
@@ -82,7 +82,7 @@ bool DecodeConfState(std::string_view bytes, ConfState* conf) {
   *conf = {};
   return ReadIds(in, &conf->voters) && ReadIds(in, &conf->voters_outgoing) &&
          ReadIds(in, &conf->learners) && ReadIds(in, &conf->learners_next) &&
-         ReadFlag(in, &conf->auto_leave) && in.done();
+         ReadFlag(in, &conf->auto_leave) && in.done() && EncodeConfState(*conf) == bytes;
 }
 
 }  // namespace kdb::raft

@@ -76,17 +76,20 @@ struct SnapshotMeta {
 };
 
 enum class MessageType : uint8_t {
-  kPreVote = 0,   // term = the term it would campaign in; index, log_term = its last entry
+  // term = the term it would campaign in; index, log_term = its last entry.
+  kPreVote = 0,
   kPreVoteReply,  // reject
-  kVote,         // index, log_term = the candidate's last entry; force: a transfer, skip stickiness
-  kVoteReply,    // reject
-  kAppend,       // index, log_term = the entry before `entries`; commit
-  kAppendReply,  // index = last durable match, or the rejected index with reject, hint_index,
-                 // hint_term
-  kHeartbeat,    // commit = min(match, leader's commit); context = newest read batch; hint_index =
-                 // match
-  kHeartbeatReply,  // context and hint_index echoed; index = last durable: below hint_index, data
-                    // was lost
+  // index, log_term = the candidate's last entry; force: a transfer, skip stickiness.
+  kVote,
+  kVoteReply,  // reject
+  // index, log_term = the entry before `entries`; commit.
+  kAppend,
+  // index = last durable match, or the rejected index with reject, hint_index, hint_term.
+  kAppendReply,
+  // commit = min(match, leader's commit); context = newest read batch; hint_index = match.
+  kHeartbeat,
+  // context, hint_index echoed; index = last durable: below hint_index, acknowledged data was lost.
+  kHeartbeatReply,
   kSnapshot,        // snapshot: the bulk travels out of band; this one announces it
   kTransferTo,      // leader to the transfer's target: campaign now
   kReadIndex,       // follower to leader: context = the request's id
@@ -106,8 +109,8 @@ struct Message {
   Index hint_index = 0;
   Term hint_term = 0;
   uint64_t context = 0;
-  int64_t wall_ms =
-      0;  // kAppendReply, kHeartbeatReply: the sender's wall clock, filled in by the driver
+  // kAppendReply, kHeartbeatReply: the sender's wall clock, filled in by the driver.
+  int64_t wall_ms = 0;
   std::vector<Entry> entries;
   SnapshotMeta snapshot;
 };

@@ -55,6 +55,7 @@ TEST(ConfCodingTest, RefusesOtherVersionsKindsAndOrder) {
   EXPECT_FALSE(DecodeConfState(std::string("\x01\x02\x02\x01\x00\x00\x00\x00", 8), &s));
   EXPECT_FALSE(DecodeConfState(std::string("\x01\x01\x00\x00\x00\x00\x00", 7), &s));
   EXPECT_FALSE(DecodeConfState(std::string("\x01\x00\x00\x00\x00\x02", 6), &s));
+  EXPECT_FALSE(DecodeConfState(std::string("\x01\x80\x00\x00\x00\x00\x00", 7), &s));
 }
 
 // What decodes encodes to the same bytes, and nothing crashes.
@@ -68,14 +69,10 @@ TEST(ConfCodingTest, RandomBytesAreHandled) {
     ConfChange c;
     ConfState s;
     if (DecodeConfChange(bytes, &c)) {
-      ConfChange again;
-      ASSERT_TRUE(DecodeConfChange(EncodeConfChange(c), &again));
-      ASSERT_EQ(again, c);
+      ASSERT_EQ(EncodeConfChange(c), bytes);
     }
     if (DecodeConfState(bytes, &s)) {
-      ConfState again;
-      ASSERT_TRUE(DecodeConfState(EncodeConfState(s), &again));
-      ASSERT_EQ(again, s);
+      ASSERT_EQ(EncodeConfState(s), bytes);
     }
   }
 }
