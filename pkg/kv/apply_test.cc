@@ -226,6 +226,26 @@ TEST_F(ApplyTest, MembershipFollowsConfigurationChanges) {
   EXPECT_EQ(membership->members.at(4), "member four");
 }
 
+TEST_F(ApplyTest, MetricsCountWhatWasWritten) {
+  Run("SET k v");
+  Send({.session = session_, .seq = seq_}, {CommandOp("SET k v")});
+  Send({.session = session_, .seq = seq_ + 9}, {CommandOp("SET k v")});
+  obs::Registry& metrics = replica_.metrics();
+  auto batches = [&](const char* code) {
+    return metrics.AddCounter("kdb_apply_batches_total", "Batches applied", {{"code", code}})
+        .Value();
+  };
+  EXPECT_EQ(batches("executed"), 1);
+  EXPECT_EQ(batches("gap"), 1);
+  obs::Counter& entries = metrics.AddCounter("kdb_apply_entries_total", "Log entries applied");
+  EXPECT_EQ(entries.Value(), static_cast<double>(log_.Last()));
+  log_.NoOp();
+  replica_.engine().full = true;
+  std::vector<Payload> results;
+  EXPECT_FALSE(replica_.state().Apply(std::span(log_.log()).last(1), &results).ok());
+  EXPECT_EQ(entries.Value(), static_cast<double>(log_.Last() - 1));
+}
+
 TEST_F(ApplyTest, ABatchCostsFewRecordsBesideItsOps) {
   log_.OwnAll();
   OpenSession();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <utility>
 
 #include "pkg/kv/replica_fixture.h"
 
@@ -93,6 +94,80 @@ TEST_F(ReadTest, CountsAreOfTheSnapshot) {
   Run("SET a 1");
   Run("SET b 1");
   EXPECT_EQ(Read("DBSIZE"), ":2\r\n");
+}
+
+// A slot becomes owned and gets its first key in one Apply: a read sees both or neither, whenever
+// it runs.
+class ReadBesideApplyTest : public ReplicaTest {
+ protected:
+  void SetUp() override {
+    OpenSession();
+    log_.Own({shard::SlotOf("k")});
+    log_.Batch({.session = session_, .seq = 1}, {CommandOp("SET k v")});
+  }
+
+  void ApplyBoth() {
+    std::vector<Payload> results = replica_.CatchUp(log_.log(), 2);
+    ASSERT_EQ(results.size(), 2u);
+  }
+  wire::Result ReadKey() {
+    Read("GET k");
+    return reply_.results[0];
+  }
+};
+
+TEST_F(ReadBesideApplyTest, BeforeAndAfterTheWrite) {
+  int reads = 0;
+  replica_.engine().before_write = [&] {
+    EXPECT_EQ(ReadKey().code, ResultCode::kNotOwner);
+    ++reads;
+  };
+  replica_.engine().after_write = [&] {
+    EXPECT_EQ(ReadKey().reply, "$1\r\nv\r\n");
+    ++reads;
+  };
+  ApplyBoth();
+  EXPECT_EQ(reads, 2);
+}
+
+TEST_F(ReadBesideApplyTest, AroundTheSnapshot) {
+  // The whole Apply falls between the read's look at the ownership and its snapshot.
+  bool applied = false;
+  replica_.engine().before_snapshot = [&] {
+    if (!std::exchange(applied, true)) ApplyBoth();
+  };
+  EXPECT_EQ(ReadKey().reply, "$1\r\nv\r\n");
+}
+
+TEST_F(ReadBesideApplyTest, BetweenTheSnapshotAndTheSecondLook) {
+  bool applied = false;
+  replica_.engine().after_snapshot = [&] {
+    if (!std::exchange(applied, true)) ApplyBoth();
+  };
+  EXPECT_EQ(ReadKey().code, ResultCode::kNotOwner);
+}
+
+TEST_F(ReadBesideApplyTest, AWriteThatFailed) {
+  replica_.engine().full = true;
+  std::vector<Payload> results;
+  EXPECT_FALSE(
+      replica_.state().Apply(std::span(log_.log()).subspan(log_.Last() - 2), &results).ok());
+  EXPECT_EQ(ReadKey().code, ResultCode::kNotOwner);
+  replica_.engine().full = false;
+  ApplyBoth();
+  EXPECT_EQ(ReadKey().reply, "$1\r\nv\r\n");
+}
+
+// An entry's time counts from the moment that its effects can be seen.
+TEST_F(ReadTest, TimeIsNeverBehindTheSnapshot) {
+  Run("SET old v PX 100");
+  log_.now_ms = kNoon + 100;
+  replica_.engine().after_write = [&] {
+    bool needs_tick = true;
+    EXPECT_EQ(Read("MGET new old", kNoon, &needs_tick), "*2\r\n$1\r\nv\r\n$-1\r\n");
+    EXPECT_FALSE(needs_tick);
+  };
+  Run("SET new v");
 }
 
 TEST_F(ReadTest, RandomKeyVaries) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,7 @@ inline constexpr int64_t kNoon = 1'700'000'000'000;  // log time when a test beg
 
 catalog::BirthCertificate TestBirth();
 
-// A memory engine whose disk can be full.
+// A memory engine whose disk can be full, and that lets a test run at the moments that matter.
 class FullDiskEngine final : public storage::Engine {
  public:
   absl::StatusOr<bool> Get(std::string_view key, std::string* value) const override;
@@ -41,6 +42,10 @@ class FullDiskEngine final : public storage::Engine {
   void Crash(Random& random) { memory_->Crash(random); }
 
   bool full = false;
+  std::function<void()> before_write = [] {};
+  std::function<void()> after_write = [] {};
+  std::function<void()> before_snapshot = [] {};
+  std::function<void()> after_snapshot = [] {};
   size_t writes = 0;
   size_t records_written = 0;
 

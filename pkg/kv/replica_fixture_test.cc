@@ -32,10 +32,16 @@ absl::Status FullDiskEngine::Write(storage::WriteBatch& batch) {
   if (full) return absl::ResourceExhaustedError("no space left on the device");
   ++writes;
   records_written += batch.count();
-  return memory_->Write(batch);
+  before_write();
+  absl::Status status = memory_->Write(batch);
+  after_write();
+  return status;
 }
 std::unique_ptr<storage::Snapshot> FullDiskEngine::NewSnapshot() const {
-  return memory_->NewSnapshot();
+  before_snapshot();
+  auto snapshot = memory_->NewSnapshot();
+  after_snapshot();
+  return snapshot;
 }
 absl::StatusOr<bool> FullDiskEngine::GetPersisted(std::string_view key, std::string* value) const {
   return memory_->GetPersisted(key, value);
