@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "pkg/wal/wal_test_util.h"
 
 namespace kdb::wal {
@@ -14,6 +17,8 @@ using ::testing::HasSubstr;
 class WalTest : public ::testing::Test {
  protected:
   WalTest() { log_.Open(); }
+
+  static std::string Text(raft::Index i) { return std::string(500, static_cast<char>(i)); }
 
   TestLog log_;
 };
@@ -234,6 +239,33 @@ TEST_F(WalTest, ReadChecksWhatItReads) {
   absl::Status status = log_.wal().Read(1, 4, 1000).status();
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(status.message(), HasSubstr(path + ", offset 8336: entry 2 is damaged"));
+}
+
+// Readers beside the writer, who cuts segments off under their hands and reuses the files.
+TEST_F(WalTest, ReadersBesideTheWriter) {
+  std::vector<raft::Entry> first = {MakeEntry(1, 1, Text(1))};
+  ASSERT_TRUE(log_.wal().Append(first, std::nullopt).ok());
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        raft::Index lo = log_.wal().first_index();
+        auto entries = log_.wal().Read(lo, log_.wal().last_index() + 1, 10000);
+        EXPECT_TRUE(entries.ok() || absl::IsOutOfRange(entries.status())) << entries.status();
+        if (!entries.ok()) continue;
+        EXPECT_EQ(entries->front(), MakeEntry(lo, lo, Text(lo)));
+      }
+    });
+  }
+  for (raft::Index i = 2; i <= 2000; ++i) {
+    std::vector<raft::Entry> entry = {MakeEntry(i, i, Text(i))};
+    EXPECT_TRUE(log_.wal().Append(entry, std::nullopt).ok());
+    EXPECT_TRUE(log_.wal().CutPrefix(i > 5 ? i - 5 : 0).ok());
+    EXPECT_TRUE(log_.wal().Prepare().ok());
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
 }
 
 TEST(WalOptionsTest, OutOfRange) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "pkg/base/check.h"
 #include "pkg/env/memory_file_system.h"
 #include "pkg/wal/wal.h"
 
@@ -75,7 +76,10 @@ class TestLog {
   }
   std::vector<std::string> Files() { return *fs_.List(kDir); }
 
-  Wal& wal() { return *wal_; }
+  Wal& wal() {
+    KDB_CHECK(wal_ != nullptr, "not open");
+    return *wal_;
+  }
   void Close() { wal_.reset(); }
   const Recovered& recovered() const { return recovered_; }
   MemoryFileSystem& fs() { return fs_; }
