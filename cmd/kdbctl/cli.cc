@@ -63,6 +63,11 @@ void Cli::AddShard(CLI::App& app) {
   });
   join->add_option("gid", gid_, "Group")->required();
   join->add_option("servers", servers_, "host:port, comma-separated")->required();
+  CLI::App* add = Command(*shard, "register", "Make a group's servers known, without joining it", [this] {
+    return ctl::Cluster(ClusterOptions()).Register(gid_, CLI::detail::split(servers_, ','));
+  });
+  add->add_option("gid", gid_, "Group")->required();
+  add->add_option("servers", servers_, "host:port, comma-separated")->required();
   CLI::App* leave = Command(*shard, "leave", "Remove a group that owns no slots",
                             [this] { return ctl::Cluster(ClusterOptions()).Leave(gid_); });
   leave->add_option("gid", gid_, "Group")->required();
@@ -75,6 +80,10 @@ void Cli::AddShard(CLI::App& app) {
 void Cli::AddMaintenance(CLI::App& app) {
   Command(app, "status", "Show groups, members, leader, term, lag, slots, keys, bytes",
           [this] { return ctl::Cluster(ClusterOptions()).Status(); });
+  CLI::App* bootstrap = Command(app, "bootstrap", "Make servers the meta group, once in a cluster's life", [this] {
+    return ctl::Cluster(ClusterOptions()).Bootstrap(CLI::detail::split(servers_, ','));
+  });
+  bootstrap->add_option("servers", servers_, "host:port of all meta servers, comma-separated")->required();
   CLI::App* transfer = Command(app, "transfer-leader", "Hand leadership of a group to a member", [this] {
     return ctl::Cluster(ClusterOptions()).TransferLeader(gid_, member_);
   });

@@ -143,6 +143,18 @@ absl::Status Cluster::Query() {
   return absl::OkStatus();
 }
 
+absl::Status Cluster::Bootstrap(const std::vector<std::string>& addresses) {
+  KDB_ASSIGN_OR_RETURN(std::string cluster, meta_.Bootstrap(addresses, options_.timeout));
+  fmt::print("{}\n", options_.output == Output::kJson ? nlohmann::json{{"cluster", cluster}}.dump()
+                                                      : "cluster " + cluster);
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::Register(uint64_t gid, const std::vector<std::string>& addresses) {
+  KDB_RETURN_IF_ERROR(meta_.Register(gid, addresses, options_.timeout));
+  return Done();
+}
+
 absl::Status Cluster::Join(uint64_t gid, const std::vector<std::string>& addresses) {
   KDB_RETURN_IF_ERROR(meta_.Join(gid, addresses, options_.timeout));
   return Done();

@@ -27,7 +27,10 @@ class Cluster {
 
   // Groups, members, leader, term, lag, slots, keys, bytes. A member that does not answer is shown as unknown.
   absl::Status Status();
+  // Once in a cluster's life: makes the servers at these addresses the meta group.
+  absl::Status Bootstrap(const std::vector<std::string>& addresses);
   absl::Status Query();
+  absl::Status Register(uint64_t gid, const std::vector<std::string>& addresses);
   absl::Status Join(uint64_t gid, const std::vector<std::string>& addresses);
   absl::Status Leave(uint64_t gid);
   absl::Status Move(uint64_t gid, const std::string& slots);
