@@ -90,6 +90,16 @@ TEST_F(SessionsTest, AckBelowTrims) {
   Incr(4, 1000);  // an acknowledgement from the future does not trim the newest
   EXPECT_EQ(Incr(4).results[0].reply, ":4\r\n");
   EXPECT_EQ(StoredReplies(), 1u);
+  Incr(5);
+  EXPECT_EQ(Incr(4).results[0].reply, ":4\r\n");  // nor those that come after it
+}
+
+TEST_F(SessionsTest, TheRecordSaysWhenItWasActive) {
+  log_.now_ms += 1234;
+  Incr(1);
+  std::string bytes;
+  ASSERT_TRUE(*replica_.engine().Get(SessionKey(session_), &bytes));
+  EXPECT_EQ(*DecodeSessionRecord(bytes), (SessionRecord{1, 0, kNoon + 1234}));
 }
 
 TEST_F(SessionsTest, TheWindowIsBoundedInBatches) {
