@@ -53,7 +53,7 @@ Driver::Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Rec
              [this](const LogCache::DiskRead& request) { ReadDisk(request); }),
       writer_(*log_, log_role_, outbox_, *this, clock_, metrics_, options_.mark_after),
       applier_(parts.machine, apply_role_, *this, clock_, metrics_),
-      maintenance_(options_, parts.machine, parts.fs, background_role_, *this, metrics_,
+      maintenance_(options_, parts.machine, parts.fs, background_role_, *this, metrics_, *log_,
                    MakeBudget(options_, recovered, initial.applied, clock_.Monotonic())),
       raft_(CoreConfig(options_, parts.id), initial, cache_, random),
       reads_(clock_, metrics_),
@@ -167,11 +167,12 @@ void Driver::Refuse(Inbox inbox, const absl::Status& why) {
 }
 
 void Driver::Step(std::vector<raft::Message> messages) {
-  bool disk_low = troubles_.contains(Trouble::kLogDiskLow);
+  bool disk_full = troubles_.contains(Trouble::kLogDiskFull);
   for (raft::Message& m : messages) {
     if (m.wall_ms != 0) observer_.OnPeerClock(m.from, m.wall_ms);
-    // A log that meets a full disk is lost; one that stays behind catches up when there is room.
-    if (disk_low && m.type == raft::MessageType::kAppend && !m.entries.empty()) {
+    // It cannot be written, and what waits to be written must stay bounded. The leader sends it
+    // again.
+    if (disk_full && m.type == raft::MessageType::kAppend && !m.entries.empty()) {
       metrics_.dropped_messages.Increment();
       continue;
     }
@@ -180,7 +181,8 @@ void Driver::Step(std::vector<raft::Message> messages) {
 }
 
 absl::Status Driver::MayPropose() const {
-  for (Trouble t : {Trouble::kLogDiskLow, Trouble::kApplyDiskFull, Trouble::kFlushDiskFull}) {
+  for (Trouble t : {Trouble::kLogDiskFull, Trouble::kLogDiskLow, Trouble::kApplyDiskFull,
+                    Trouble::kFlushDiskFull}) {
     auto it = troubles_.find(t);
     if (it != troubles_.end())
       return absl::ResourceExhaustedError(fmt::format("disk full: {}", it->second));

@@ -92,62 +92,75 @@ LogWriter::Work LogWriter::TakeWork() {
 }
 
 void LogWriter::Run() {
-  if (failed_) return;
-  Work work = TakeWork();
-  if (work.any && !Write(work.batch)) return;
-  if (work.cut == 0) return;
-  if (absl::Status s = log_.CutPrefix(work.cut); !s.ok()) {
-    Fail(s, "cutting the log");
-    return;
+  if (failed_ || full_) return;
+  work_ = TakeWork();
+  DoWork();
+}
+
+void LogWriter::DoWork() {
+  if (work_.any) {
+    absl::Status status = AppendAndSync(work_.batch);
+    if (absl::IsResourceExhausted(status)) return RetryLater(status);
+    if (!status.ok()) return Fail(status, "writing the log");
+    outbox_.Send(std::move(work_.batch.messages));
+    events_.OnPersisted(work_.batch.seq);
   }
+  if (std::exchange(full_, false)) {
+    events_.OnTrouble(Trouble::kLogDiskFull, "");
+    role_.Post([this] { Run(); });  // for what came meanwhile
+  }
+  if (work_.cut == 0) return;
+  if (absl::Status s = log_.CutPrefix(work_.cut); !s.ok()) return Fail(s, "cutting the log");
   metrics_.log_bytes.Set(static_cast<double>(log_.stats().live_bytes));
 }
 
-bool LogWriter::Write(WriteBatch& batch) {
-  if (absl::Status s = AppendAndSync(batch); !s.ok()) return Fail(s, "writing the log");
-  outbox_.Send(std::move(batch.messages));
-  events_.OnPersisted(batch.seq);
-  return true;
-}
-
-absl::Status LogWriter::AppendAndSync(WriteBatch& batch) {
+absl::Status LogWriter::AppendAndSync(const WriteBatch& batch) {
   if (batch.entries.empty() && !batch.hard_state) return absl::OkStatus();
   Clock::Duration begin = clock_.Monotonic();
   KDB_RETURN_IF_ERROR(log_.Append(batch.entries, batch.hard_state));
   Clock::Duration appended = clock_.Monotonic();
-  KDB_RETURN_IF_ERROR(log_.Sync());
+  if (absl::Status s = log_.Sync(); !s.ok())
+    return absl::DataLossError(s.ToString());  // whatever it is: never again
   last_write_ = clock_.Monotonic();
   marked_ = false;
   metrics_.append_seconds.Observe(Seconds(appended - begin));
   metrics_.fsync_seconds.Observe(Seconds(last_write_ - appended));
   if (!batch.entries.empty())
     metrics_.entries_per_fsync.Observe(static_cast<double>(batch.entries.size()));
-  ArmMark();
+  ArmMark(mark_after_);
   return absl::OkStatus();
 }
 
-bool LogWriter::Fail(const absl::Status& status, std::string_view what) {
+// Nothing was written and the log is whole: it goes on when there is room. Until then Run is not
+// posted, for scheduled_ stays true.
+void LogWriter::RetryLater(const absl::Status& why) {
+  if (!std::exchange(full_, true)) {
+    MutexLock lock(mu_);
+    scheduled_ = true;
+    events_.OnTrouble(Trouble::kLogDiskFull, std::string(why.message()));
+  }
+  role_.PostAfter(kRetryAfter, [this] { DoWork(); });
+}
+
+void LogWriter::Fail(const absl::Status& status, std::string_view what) {
   failed_ = true;
   events_.OnFailed(
       absl::Status(status.code(), fmt::format("{}: {}", what, std::string(status.message()))));
-  return false;
 }
 
-void LogWriter::ArmMark() {
+void LogWriter::ArmMark(std::chrono::nanoseconds delay) {
   if (std::exchange(mark_armed_, true)) return;
-  role_.PostAfter(mark_after_, [this] { MarkIfIdle(); });
+  role_.PostAfter(delay, [this] { MarkIfIdle(); });
 }
 
 void LogWriter::MarkIfIdle() {
   mark_armed_ = false;
   if (failed_ || marked_) return;
   Clock::Duration idle = clock_.Monotonic() - last_write_;
-  if (idle < mark_after_) {
-    mark_armed_ = true;
-    role_.PostAfter(mark_after_ - idle, [this] { MarkIfIdle(); });
-    return;
-  }
-  if (absl::Status s = Mark(); !s.ok()) Fail(s, "marking the log");
+  if (idle < mark_after_) return ArmMark(mark_after_ - idle);
+  absl::Status status = Mark();
+  if (absl::IsResourceExhausted(status)) return;  // the next write brings another occasion
+  if (!status.ok()) Fail(status, "marking the log");
 }
 
 absl::Status LogWriter::Mark() {
@@ -156,6 +169,7 @@ absl::Status LogWriter::Mark() {
     MutexLock lock(mu_);
     hard_state = std::exchange(deferred_, std::nullopt);
   }
+  // Lost when the disk is full: a commit index is learned again.
   if (hard_state) KDB_RETURN_IF_ERROR(log_.Append({}, hard_state));
   marked_ = true;
   return log_.Mark();

@@ -47,6 +47,8 @@ class WriteBatch {
 // commit index only is not worth a write of its own: it goes with the next write, or with the mark.
 class LogWriter {
  public:
+  static constexpr std::chrono::milliseconds kRetryAfter{100};  // on a full disk
+
   // All outlive the object.
   LogWriter(wal::Wal& log, GatedExecutor& role, Outbox& outbox, RoleEvents& events,
             const Clock& clock, const NodeMetrics& metrics, std::chrono::nanoseconds mark_after);
@@ -77,10 +79,11 @@ class LogWriter {
   // Log role.
   void Run();
   Work TakeWork();
-  bool Write(WriteBatch& batch);
-  absl::Status AppendAndSync(WriteBatch& batch);
-  bool Fail(const absl::Status& status, std::string_view what);
-  void ArmMark();
+  void DoWork();
+  absl::Status AppendAndSync(const WriteBatch& batch);
+  void RetryLater(const absl::Status& why);
+  void Fail(const absl::Status& status, std::string_view what);
+  void ArmMark(std::chrono::nanoseconds delay);
   void MarkIfIdle();
   absl::Status Mark();
 
@@ -106,6 +109,8 @@ class LogWriter {
   bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
 
   // Log role.
+  Work work_;  // under way; kept while the disk is full
+  bool full_ = false;
   bool failed_ = false;
   bool mark_armed_ = false;
   bool marked_ = true;  // nothing was written since

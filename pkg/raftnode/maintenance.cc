@@ -18,18 +18,30 @@ absl::StatusOr<raft::Index> FlushMachine(StateMachine& machine) {
 
 Maintenance::Maintenance(const Options& options, StateMachine& machine, FileSystem& fs,
                          GatedExecutor& role, RoleEvents& events, const NodeMetrics& metrics,
-                         LogBudget budget)
+                         wal::Wal& log, LogBudget budget)
     : options_(options),
       machine_(machine),
       fs_(fs),
       role_(role),
       events_(events),
       metrics_(metrics),
-      budget_(std::move(budget)) {}
+      log_(log),
+      budget_(std::move(budget)),
+      unprepared_bytes_(options.wal.segment_bytes) {}
+
+void Maintenance::Appended(raft::Index last, size_t bytes) {
+  budget_.Appended(last, bytes);
+  unprepared_bytes_ += bytes;
+}
 
 void Maintenance::OnTick(Clock::Duration now) {
   bool due = flush_failed_ || budget_.ShouldFlush(now);
   if (due && !flushing_ && now >= next_flush_) StartFlush(now);
+  if (unprepared_bytes_ >= options_.wal.segment_bytes / 4) {
+    unprepared_bytes_ = 0;
+    // Not done in time, Append does it itself.
+    role_.Post([this] { log_.Prepare().IgnoreError(); });
+  }
   if (now < next_space_check_) return;
   next_space_check_ = now + kSpaceCheckInterval;
   role_.Post([this] { CheckSpace(); });

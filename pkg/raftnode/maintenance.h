@@ -25,9 +25,9 @@ class Maintenance {
 
   // All outlive the object.
   Maintenance(const Options& options, StateMachine& machine, FileSystem& fs, GatedExecutor& role,
-              RoleEvents& events, const NodeMetrics& metrics, LogBudget budget);
+              RoleEvents& events, const NodeMetrics& metrics, wal::Wal& log, LogBudget budget);
 
-  void Appended(raft::Index last, size_t bytes) { budget_.Appended(last, bytes); }
+  void Appended(raft::Index last, size_t bytes);
   void Applied(raft::Index index, size_t bytes) { budget_.Applied(index, bytes); }
   // Starts what is due.
   void OnTick(Clock::Duration now);
@@ -45,12 +45,14 @@ class Maintenance {
   GatedExecutor& role_;
   RoleEvents& events_;
   const NodeMetrics& metrics_;
+  wal::Wal& log_;
 
   LogBudget budget_;
   bool flushing_ = false;
   bool flush_failed_ = false;
   Clock::Duration next_flush_{0};
   Clock::Duration next_space_check_{0};
+  size_t unprepared_bytes_;  // appended since a segment was last made ready
 
   bool space_low_ = false;  // background role
 };

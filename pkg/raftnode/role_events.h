@@ -13,7 +13,8 @@ namespace kdb::raftnode {
 // Why the node is not quite well; readiness is false while any holds.
 enum class Trouble : uint8_t {
   kLogStalled,
-  kLogDiskLow,
+  kLogDiskLow,   // not much room
+  kLogDiskFull,  // a write was refused
   kApplyDiskFull,
   kFlushDiskFull,
   kSnapshotNeeded,

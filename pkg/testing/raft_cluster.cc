@@ -44,6 +44,7 @@ RaftMember::~RaftMember() { Stop(); }
 
 absl::Status RaftMember::Start() {
   machine_ = std::make_unique<ListMachine>(disk);
+  options.wal.seed = loop_.random().Next() | 1;  // every life its own
   KDB_ASSIGN_OR_RETURN(
       node_, raftnode::RaftNode::Start(
                  options, id_, initial_conf_, fs,

@@ -94,6 +94,31 @@ TEST(RaftNodeDisk, LowSpaceRefusesProposalsUntilThereIsRoom) {
   EXPECT_TRUE(cluster.Propose(only, "b").ok());
 }
 
+TEST(RaftNodeDisk, FullLogDiskStopsWritesUntilThereIsRoom) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.min_free_bytes = 0;  // no warning ahead
+  RaftCluster cluster(32, 3, options);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.Propose(cluster.AwaitLeader(), "a").ok());
+  for (raft::NodeId id : {1, 2, 3}) cluster.member(id).fs.SetCapacity(1 << 18);
+  int acknowledged = 0;
+  for (int i = 0; i < 100; ++i) {
+    RaftMember* leader = cluster.leader();
+    if (leader == nullptr) break;
+    leader->node().Propose(Payload(std::string(10'000, 'x')),
+                           [&](absl::StatusOr<Payload> r) { acknowledged += r.ok(); });
+    cluster.loop.RunFor(milliseconds(10));
+  }
+  cluster.loop.RunFor(seconds(5));
+  EXPECT_LT(acknowledged, 50);
+  for (raft::NodeId id : {1, 2, 3}) EXPECT_TRUE(cluster.member(id).fatal.ok());
+  for (raft::NodeId id : {1, 2, 3}) cluster.member(id).fs.SetCapacity(1 << 30);
+  ASSERT_TRUE(cluster.Propose(cluster.AwaitLeader(), "b").ok());
+  ASSERT_TRUE(cluster.AwaitSameState());
+  EXPECT_GE(cluster.member(1).machine().values().size(), acknowledged + 2);
+  for (raft::NodeId id : {1, 2, 3}) EXPECT_THAT(cluster.member(id).degraded, IsEmpty());
+}
+
 TEST(RaftNodeDisk, FullDiskOfTheStateMachineIsRetried) {
   RaftCluster cluster(25, 1);
   cluster.StartAll();

@@ -41,6 +41,8 @@ class FaultRun {
     Recover();
     Judge();
   }
+  size_t acknowledged() const { return acknowledged_.size(); }
+  size_t reads() const { return reads_; }
 
  private:
   static raftnode::Options Options() {
@@ -89,7 +91,7 @@ class FaultRun {
 
   void Fault() {
     RaftMember& victim = Any();
-    switch (random_.Uniform(8)) {
+    switch (random_.Uniform(9)) {
       case 0:
         cluster_.network.Partition({victim.id()}, {1, 2, 3});
         break;
@@ -101,6 +103,9 @@ class FaultRun {
         break;
       case 3:
         victim.log_executor->SetLatency(milliseconds(0), milliseconds(random_.Uniform(100)));
+        break;
+      case 7:
+        victim.apply_executor->SetLatency(milliseconds(0), milliseconds(random_.Uniform(300)));
         break;
       case 4:
         if (victim.running()) victim.Stop();
@@ -152,8 +157,6 @@ class FaultRun {
     for (const std::string& value : refused_)
       EXPECT_FALSE(present.contains(value)) << "a refused value was applied";
     for (raft::NodeId id : {1, 2, 3}) EXPECT_TRUE(cluster_.member(id).fatal.ok());
-    EXPECT_GT(acknowledged_.size(), 20);
-    EXPECT_GT(reads_, 5);
   }
 
   Random random_;
@@ -161,7 +164,7 @@ class FaultRun {
   std::set<std::string> refused_;
   size_t longest_ = 0;
   uint64_t next_ = 0;
-  int reads_ = 0;
+  size_t reads_ = 0;
   RaftCluster cluster_;  // last: its end answers what is pending
 };
 
@@ -174,12 +177,23 @@ uint64_t EnvOr(const char* name, uint64_t otherwise) {
 TEST(RaftNodeFaults, HistoriesAreLinearizable) {
   uint64_t first = EnvOr("KDB_SEED", 0);
   uint64_t count = first != 0 ? 1 : EnvOr("KDB_SEEDS", 100);
-  for (uint64_t seed = std::max<uint64_t>(first, 1); count > 0; ++seed, --count) {
+  uint64_t begin = std::max<uint64_t>(first, 1);
+  size_t acknowledged = 0;
+  size_t reads = 0;
+  for (uint64_t seed = begin; seed < begin + count; ++seed) {
     SCOPED_TRACE(fmt::format("KDB_SEED={}", seed));
     FaultRun run(seed);
     run.Run();
     if (::testing::Test::HasFailure()) return;
+    acknowledged += run.acknowledged();
+    reads += run.reads();
   }
+  // The faults leave room for work, else nothing was tested.
+  if (count >= 10) {
+    EXPECT_GT(acknowledged / count, 50);
+    EXPECT_GT(reads / count, 20);
+  }
+  fmt::print("{} runs: {} writes acknowledged, {} reads\n", count, acknowledged, reads);
 }
 
 }  // namespace

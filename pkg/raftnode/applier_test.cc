@@ -1,0 +1,172 @@
+#include "pkg/raftnode/applier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pkg/raftnode/fakes_test.h"
+
+namespace kdb::raftnode {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// Answers every entry with its index.
+class IndexMachine final : public StateMachine {
+ public:
+  AppliedState applied() const override { return {applied_, 1, {}}; }
+  absl::Status Apply(std::span<const CommittedEntry> entries,
+                     std::vector<Payload>* results) override {
+    ++calls;
+    if (!error.ok()) return error;
+    for (const CommittedEntry& e : entries) {
+      applied_ = e.entry.index;
+      results->push_back(Payload(std::to_string(applied_)));
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<raft::Index> PersistedIndex() const override { return 0; }
+  absl::Status Flush() override { return absl::OkStatus(); }
+
+  int calls = 0;
+  absl::Status error;
+
+ private:
+  raft::Index applied_ = 0;
+};
+
+class ApplierTest : public ::testing::Test {
+ protected:
+  ApplierTest()
+      : metrics_(registry_),
+        role_(executor_),
+        admission_(100),
+        applier_(machine_, role_, events_, clock_, metrics_) {}
+
+  // Entries [first, last]; the last one is waited for.
+  void Submit(raft::Index first, raft::Index last, size_t bytes = 10) {
+    std::vector<CommittedEntry> entries;
+    for (raft::Entry& e : MakeEntries(first, last, 1, bytes)) entries.push_back({e, std::nullopt});
+    std::vector<Waiter> waiters;
+    waiters.push_back({last, 1,
+                       [this](absl::StatusOr<Payload> r) {
+                         log_.push_back(r.ok() ? std::string(r->view())
+                                               : absl::StatusCodeToString(r.status().code()));
+                       },
+                       Clock::Duration(0), *admission_.TryEnter()});
+    applier_.Submit(std::move(entries), std::move(waiters));
+  }
+  void Read(raft::Index index) {
+    ReadBatch batch;
+    batch.index = index;
+    batch.reads.push_back(
+        {[this](absl::Status s) { log_.push_back("read " + absl::StatusCodeToString(s.code())); },
+         *admission_.TryEnter()});
+    applier_.SubmitReads(std::move(batch));
+  }
+
+  obs::Registry registry_;
+  NodeMetrics metrics_;
+  ManualClock clock_;
+  ManualExecutor executor_;
+  GatedExecutor role_;
+  RecordingEvents events_;
+  IndexMachine machine_;
+  Admission admission_;
+  Applier applier_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(ApplierTest, GivesEachWaiterTheResultOfItsEntry) {
+  Submit(1, 3);
+  Submit(4, 4);
+  EXPECT_EQ(admission_.used(), 2);
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("3", "4"));
+  EXPECT_EQ(machine_.calls, 1);
+  EXPECT_EQ(events_.applied, 4);
+  EXPECT_EQ(applier_.queued_bytes(), 0);
+  EXPECT_EQ(admission_.used(), 0);
+}
+
+TEST_F(ApplierTest, OneCallIsBounded) {
+  Submit(1, 5, Applier::kMaxApplyBytes / 2);
+  EXPECT_GT(applier_.queued_bytes(), 2 * Applier::kMaxApplyBytes);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.calls, 3);
+  EXPECT_THAT(log_, ElementsAre("5"));
+}
+
+TEST_F(ApplierTest, ReadWaitsForItsPoint) {
+  Submit(1, 3);
+  Read(5);
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("3"));
+  Submit(4, 6);
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("3", "6", "read OK"));
+}
+
+TEST_F(ApplierTest, ReadOfAppliedStateRunsAtOnce) {
+  Submit(1, 3);
+  executor_.RunReady();
+  Read(3);
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("3", "read OK"));
+}
+
+TEST_F(ApplierTest, ReadMadeByAResultIsNotForgotten) {
+  std::vector<CommittedEntry> entries{{MakeEntries(1, 1, 1)[0], std::nullopt}};
+  std::vector<Waiter> waiters;
+  waiters.push_back({1, 1, [this](absl::StatusOr<Payload>) { Read(1); }, Clock::Duration(0),
+                     *admission_.TryEnter()});
+  applier_.Submit(std::move(entries), std::move(waiters));
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("read OK"));
+}
+
+TEST_F(ApplierTest, FullDiskIsTriedAgainWithTheSameEntries) {
+  machine_.error = absl::ResourceExhaustedError("no space");
+  Submit(1, 2);
+  Submit(3, 3);
+  executor_.RunReady();
+  EXPECT_THAT(events_.troubles[Trouble::kApplyDiskFull], HasSubstr("no space"));
+  Read(0);  // what is applied can be read
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("read OK"));
+  EXPECT_EQ(machine_.calls, 1);  // not tried before its time
+  ASSERT_TRUE(executor_.FireTimer());
+  EXPECT_EQ(machine_.calls, 2);
+  machine_.error = absl::OkStatus();
+  ASSERT_TRUE(executor_.FireTimer());
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("read OK", "2", "3"));
+  EXPECT_THAT(events_.troubles[Trouble::kApplyDiskFull], IsEmpty());
+}
+
+TEST_F(ApplierTest, OtherErrorsAreFinal) {
+  machine_.error = absl::DataLossError("EIO");
+  Submit(1, 2);
+  executor_.RunReady();
+  EXPECT_THAT(events_.failed.ToString(), HasSubstr("applying entries 1 to 2: EIO"));
+  Submit(3, 3);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.calls, 1);
+  applier_.FailAll();
+  EXPECT_THAT(log_, ElementsAre("ABORTED", "ABORTED"));
+}
+
+TEST_F(ApplierTest, EndAnswersAll) {
+  Submit(1, 2);
+  Read(9);
+  role_.Close();
+  executor_.RunReady();
+  EXPECT_THAT(log_, IsEmpty());
+  applier_.FailAll();
+  EXPECT_THAT(log_, ElementsAre("ABORTED", "read UNAVAILABLE"));
+}
+
+}  // namespace
+}  // namespace kdb::raftnode
