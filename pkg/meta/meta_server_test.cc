@@ -118,6 +118,16 @@ TEST(MetaServerTest, BootstrapIsOnceForAll) {
   EXPECT_THAT(Message(stolen), HasSubstr(addresses[0] + " belongs to group 0 of cluster " + *id));
 }
 
+TEST(MetaServerTest, OnlyTheFirstNamedServerDecidesABootstrap) {
+  TestCluster cluster(1);
+  FakeKv first;  // does not serve Meta: a call that is passed on to it fails
+  absl::Status status =
+      cluster.client().Bootstrap({first.address(), cluster.addresses()[0]}, kPatience).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_FALSE(first.birth().has_value());
+  EXPECT_THAT(Message(cluster.process(0).server().Ready()), HasSubstr("not bootstrapped"));
+}
+
 TEST(MetaServerTest, ADecidedBootstrapGoesOnAfterARestart) {
   TestCluster cluster(1);
   auto peers = FakeKvs(2);
