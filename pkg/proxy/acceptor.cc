@@ -1,0 +1,98 @@
+#include "pkg/proxy/acceptor.h"
+
+#include <fmt/format.h>
+
+#include <asio/post.hpp>
+#include <asio/write.hpp>
+#include <utility>
+
+namespace kdb::proxy {
+namespace {
+
+// When there are no descriptors left, trying at once would only burn a core.
+constexpr auto kErrorPause = std::chrono::milliseconds(100);
+constexpr int kBacklog = 1024;
+constexpr char kTooMany[] = "-ERR max number of clients reached\r\n";
+
+absl::Status CannotListen(const std::string& address, const asio::error_code& error) {
+  return absl::UnavailableError(fmt::format("cannot listen on {}: {}", address, error.message()));
+}
+
+}  // namespace
+
+Acceptor::Acceptor(std::vector<IoThread*> threads, IoShared& shared,
+                   std::atomic<uint64_t>& next_client_id)
+    : threads_(std::move(threads)),
+      shared_(shared),
+      next_client_id_(next_client_id),
+      acceptor_(threads_.front()->io()),
+      pause_(threads_.front()->io()) {}
+
+absl::Status Acceptor::Listen(const std::string& address) {
+  size_t colon = address.rfind(':');
+  if (colon == std::string::npos) {
+    return absl::InvalidArgumentError(fmt::format("{} is not host:port", address));
+  }
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  asio::error_code error;
+  asio::ip::tcp::resolver resolver(threads_.front()->io());
+  auto found =
+      resolver.resolve(host, address.substr(colon + 1), asio::ip::tcp::resolver::passive, error);
+  if (error || found.empty()) return CannotListen(address, error);
+  asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(kBacklog, error);
+  if (error) return CannotListen(address, error);
+  port_ = acceptor_.local_endpoint(error).port();
+  return absl::OkStatus();
+}
+
+void Acceptor::Start() {
+  asio::post(acceptor_.get_executor(), [this] { Accept(); });
+}
+
+void Acceptor::Stop() {
+  asio::post(acceptor_.get_executor(), [this] {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+  });
+}
+
+void Acceptor::Accept() {
+  if (!acceptor_.is_open()) return;
+  IoThread& thread = *threads_[next_thread_++ % threads_.size()];
+  acceptor_.async_accept(
+      thread.io(), [this, &thread](const asio::error_code& error, asio::ip::tcp::socket socket) {
+        OnAccepted(thread, error, std::move(socket));
+      });
+}
+
+void Acceptor::OnAccepted(IoThread& thread, const asio::error_code& error,
+                          asio::ip::tcp::socket socket) {
+  if (error == asio::error::operation_aborted) return;
+  if (error) {
+    shared_.logger->warn("accept: {}", error.message());
+    pause_.expires_after(kErrorPause);
+    return pause_.async_wait([this](const asio::error_code& stopped) {
+      if (!stopped) Accept();
+    });
+  }
+  shared_.info.connections_received.fetch_add(1);
+  shared_.metrics.accepted.Increment();
+  if (shared_.info.connected.load() >= shared_.info.max_clients) {
+    shared_.info.connections_rejected.fetch_add(1);
+    shared_.metrics.rejected.Increment();
+    asio::error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(asio::buffer(kTooMany, sizeof(kTooMany) - 1), ignored);
+  } else {
+    thread.Adopt(std::move(socket), next_client_id_.fetch_add(1));
+  }
+  Accept();
+}
+
+}  // namespace kdb::proxy

@@ -1,0 +1,227 @@
+#include "pkg/proxy/proxy_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "pkg/base/status.h"
+#include "pkg/proxy/acceptor.h"
+#include "pkg/proxy/catalog_admin.h"
+#include "pkg/proxy/client_list.h"
+#include "pkg/proxy/io_thread.h"
+#include "pkg/proxy/kv_service.h"
+#include "pkg/rpc/catalog_watcher.h"
+#include "pkg/rpc/channel.h"
+
+namespace kdb::proxy {
+namespace {
+
+constexpr auto kPasswordCheck = std::chrono::seconds(1);
+constexpr auto kStuck = std::chrono::seconds(5);  // a loop that does not come round for so long
+
+std::string NewRunId(Random& random) {
+  std::string id;
+  while (id.size() < 40) id.append(fmt::format("{:016x}", random.Next()));
+  return id.substr(0, 40);
+}
+
+class ProxyServerImpl final : public ProxyServer {
+ public:
+  ProxyServerImpl(const ProxyOptions& options, const Clock& clock, Random random,
+                  obs::Registry& metrics, obs::Logger logger)
+      : options_(options),
+        clock_(clock),
+        random_(random),
+        registry_(metrics),
+        logger_(std::move(logger)),
+        passwords_(options.password_file, logger_),
+        metrics_(metrics),
+        catalog_(NewMetaCatalogAdmin(options.meta_seeds, Random(random_.Next()))),
+        shared_{
+            {info_, passwords_, *catalog_, clock_, clients_}, info_, metrics_, registry_, logger_} {
+    info_.version = options.version;
+    info_.run_id = NewRunId(random_);
+    info_.max_clients = options.max_clients;
+    info_.started = clock_.Monotonic();
+  }
+  ~ProxyServerImpl() override { Stop(); }
+
+  absl::Status Start() override;
+  bool ready() const override { return loaded_.load() && !draining_.load(); }
+  int port() const override { return info_.port; }
+  int kv_port() const override { return kv_port_; }
+  bool alive() override;
+  bool Drain(std::chrono::milliseconds limit) override;
+  void Stop() override;
+
+ private:
+  void CreateThreads();
+  absl::Status Listen();
+  absl::Status ServeKv();
+  void WatchCatalog();
+  void OnCatalog(const catalog::Catalog& catalog);
+  void CheckPasswords();
+
+  const ProxyOptions options_;
+  const Clock& clock_;
+  Random random_;
+  obs::Registry& registry_;
+  const obs::Logger logger_;
+  ProxyInfo info_;
+  Passwords passwords_;
+  ConnectionMetrics metrics_;
+  ClientList clients_;
+  std::unique_ptr<CatalogAdmin> catalog_;
+  IoShared shared_;
+  std::atomic<uint64_t> next_client_id_ = 1;
+  std::atomic<bool> loaded_ = false;
+  std::atomic<bool> draining_ = false;
+  bool stopped_ = false;
+  int kv_port_ = 0;
+
+  std::vector<std::unique_ptr<IoThread>> threads_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::unique_ptr<KvService> kv_service_;
+  std::unique_ptr<grpc::Server> kv_server_;
+  std::unique_ptr<rpc::CatalogWatcher> watcher_;
+  std::unique_ptr<Executor> housekeeping_;
+};
+
+absl::Status ProxyServerImpl::Start() {
+  if (options_.meta_seeds.empty() && options_.kv_seeds.empty()) {
+    return absl::InvalidArgumentError("neither meta nor kv servers are given to start from");
+  }
+  KDB_RETURN_IF_ERROR(passwords_.Reload());
+  CreateThreads();
+  KDB_RETURN_IF_ERROR(Listen());
+  KDB_RETURN_IF_ERROR(ServeKv());
+  WatchCatalog();
+  for (const auto& thread : threads_) thread->Start();
+  for (const auto& acceptor : acceptors_) acceptor->Start();
+  housekeeping_ = NewThreadExecutor("housekeeping");
+  housekeeping_->Post([this] { CheckPasswords(); });
+  return absl::OkStatus();
+}
+
+void ProxyServerImpl::CreateThreads() {
+  IoThreadOptions options;
+  options.proxy_name = options_.name;
+  options.router.deadline = options_.deadline;
+  options.router.max_queued_bytes = options_.max_queued_bytes;
+  options.connection.request.max_bulk_bytes = options_.max_bulk_bytes;
+  options.connection.request.max_request_bytes = options_.max_request_bytes;
+  options.connection.max_output_bytes = options_.max_output_bytes;
+  std::vector<IoThread*> threads;
+  for (options.index = 0; options.index < std::max(options_.io_threads, 1); ++options.index) {
+    threads_.push_back(std::make_unique<IoThread>(options, shared_, random_.Next()));
+    threads_.back()->SetCatalogWanted([this] { watcher_->Refresh(); });
+    threads.push_back(threads_.back().get());
+  }
+  clients_.SetThreads(std::move(threads));
+}
+
+absl::Status ProxyServerImpl::Listen() {
+  std::vector<IoThread*> threads;
+  for (const auto& thread : threads_) threads.push_back(thread.get());
+  for (const std::string& address : options_.listen) {
+    auto acceptor = std::make_unique<Acceptor>(threads, shared_, next_client_id_);
+    KDB_RETURN_IF_ERROR(acceptor->Listen(address));
+    acceptors_.push_back(std::move(acceptor));
+  }
+  if (acceptors_.empty()) return absl::InvalidArgumentError("no address to listen on is given");
+  info_.port = acceptors_.front()->port();
+  return absl::OkStatus();
+}
+
+absl::Status ProxyServerImpl::ServeKv() {
+  if (options_.kv_listen.empty()) return absl::OkStatus();
+  std::vector<IoThread*> threads;
+  for (const auto& thread : threads_) threads.push_back(thread.get());
+  kv_service_ =
+      std::make_unique<KvService>(std::move(threads), passwords_, options_.max_bulk_bytes);
+  grpc::ServerBuilder builder;
+  rpc::ConfigureServer(builder);
+  builder.RegisterService(kv_service_.get());
+  KDB_ASSIGN_OR_RETURN(kv_server_, rpc::StartServer(builder, options_.kv_listen, &kv_port_));
+  return absl::OkStatus();
+}
+
+void ProxyServerImpl::WatchCatalog() {
+  rpc::CatalogWatcherOptions options;
+  options.meta_seeds = options_.meta_seeds;
+  options.kv_seeds = options_.kv_seeds;
+  options.cluster_id = options_.cluster_id;
+  watcher_ = std::make_unique<rpc::CatalogWatcher>(
+      std::move(options), [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_,
+      Random(random_.Next()));
+}
+
+void ProxyServerImpl::OnCatalog(const catalog::Catalog& catalog) {
+  auto table = shard::SlotTable::Build(catalog);
+  if (!table.ok()) {
+    logger_->error("catalog version {} is refused: {}", catalog.version(),
+                   std::string(table.status().message()));
+    return;
+  }
+  for (const auto& thread : threads_) thread->SetCatalog(*table);
+  loaded_.store(true);
+}
+
+void ProxyServerImpl::CheckPasswords() {
+  absl::Status status = passwords_.Reload();
+  if (!status.ok()) logger_->error("{}", std::string(status.message()));
+  housekeeping_->PostAfter(kPasswordCheck, [this] { CheckPasswords(); });
+}
+
+bool ProxyServerImpl::alive() {
+  Clock::Duration now = clock_.Monotonic();
+  return std::all_of(threads_.begin(), threads_.end(), [now](const auto& thread) {
+    Clock::Duration last = thread->last_tick();
+    return last == Clock::Duration::zero() || now - last < kStuck;
+  });
+}
+
+bool ProxyServerImpl::Drain(std::chrono::milliseconds limit) {
+  auto until = std::chrono::steady_clock::now() + limit;
+  draining_.store(true);
+  for (const auto& acceptor : acceptors_) acceptor->Stop();
+  // Calls under way are finished by the threads, which still run.
+  if (kv_server_ != nullptr) kv_server_->Shutdown(std::chrono::system_clock::now() + limit);
+  for (const auto& thread : threads_) thread->Drain();
+  auto drained = [this] {
+    return std::all_of(threads_.begin(), threads_.end(),
+                       [](const auto& thread) { return thread->drained(); });
+  };
+  MutexLock lock(shared_.drain_mu);
+  while (!drained()) {
+    if (!shared_.drain_cv.WaitUntil(shared_.drain_mu, until)) return drained();
+  }
+  return true;
+}
+
+void ProxyServerImpl::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  draining_.store(true);
+  housekeeping_.reset();
+  if (kv_service_ != nullptr) kv_service_->Close();
+  for (const auto& acceptor : acceptors_) acceptor->Stop();
+  for (const auto& thread : threads_) thread->Stop();
+  watcher_.reset();
+  catalog_.reset();
+  clients_.SetThreads({});
+  acceptors_.clear();
+  threads_.clear();
+  if (kv_server_ != nullptr) kv_server_->Shutdown();
+}
+
+}  // namespace
+
+std::unique_ptr<ProxyServer> ProxyServer::Create(const ProxyOptions& options, const Clock& clock,
+                                                 Random random, obs::Registry& metrics,
+                                                 obs::Logger logger) {
+  return std::make_unique<ProxyServerImpl>(options, clock, random, metrics, std::move(logger));
+}
+
+}  // namespace kdb::proxy
