@@ -24,6 +24,7 @@ namespace {
 // starts a flush.
 constexpr uint64_t kMaxUnflushedRangeDeletes = 200;
 constexpr size_t kBlockBytes = 8 << 10;
+constexpr int kCacheShardBits = 4;
 constexpr int kBloomBitsPerKey = 10;
 constexpr int kOpenFiles = 1000;
 
@@ -268,12 +269,17 @@ rocksdb::CompressionType BestOf(std::initializer_list<rocksdb::CompressionType> 
 
 std::shared_ptr<rocksdb::TableFactory> TableFactory(const Options& options) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
   table.block_size = kBlockBytes;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
-  // In the cache, so that the memory of many files stays bounded.
+  // In the cache, so that the memory of many files stays bounded; in partitions, since the filter
+  // of a whole file may be larger than a shard of the cache, would not stay there, and be read
+  // again by every Get.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_top_level_index_and_filter = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
 }
