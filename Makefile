@@ -3,23 +3,57 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 JOBS ?= $(shell nproc)
-CTEST = ctest --output-on-failure --no-tests=error
+CTEST := ctest --output-on-failure --no-tests=error
+DEMO_DIR ?= build/demo
+DEMO_PORT ?= 12306
+FUZZ_SECONDS ?= 60
 
-.PHONY: help deps build test lint sanitize fuzz bench demo clean
+.PHONY: help deps build test lint sanitize tsan fuzz bench faults demo clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-deps:  ## install the Debian packages that are missing (root or sudo)
+deps:  ## install the Debian packages that are missing (root or sudo; DEPS=skip: don't)
 	@if [ "$${DEPS:-}" != skip ]; then scripts/deps.sh; fi
 
+# What a preset's build directory takes its name from: build/release, build/asan, ...
+define build_preset
+	@mkdir -p build
+	@cmake --preset $(1) >build/$(1).configure.log 2>&1 || { cat build/$(1).configure.log; exit 1; }
+	@cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2))
+endef
+
 build: deps  ## release binaries in build/release/bin
-	@cmake --preset release >build/release.configure.log 2>&1 || { cat build/release.configure.log; exit 1; }
-	@cmake --build --preset release -j $(JOBS)
+	$(call build_preset,release)
 
 test: build  ## everything by ctest: labels unit, sim, process
-	@$(CTEST) --test-dir build/release -j $(JOBS) --label-exclude process
-	@$(CTEST) --test-dir build/release
+	@$(CTEST) --test-dir build/release -j $(JOBS)
+
+lint: build  ## clang-format, clang-tidy, shellcheck, layering
+	@scripts/lint.sh
+
+sanitize: deps  ## all tests under ASan and UBSan
+	$(call build_preset,asan)
+	@$(CTEST) --test-dir build/asan -j $(JOBS)
+
+tsan: deps  ## unit and simulation tests without gRPC under TSan
+	$(call build_preset,tsan)
+	@$(CTEST) --test-dir build/tsan -j $(JOBS) -L 'unit|sim' -E '^(meta|rpc|proxy|server|obs)\.'
+
+fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) seconds
+	$(call build_preset,fuzz)
+	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+bench: build  ## side by side with Redis and etcd: a table, and build/bench/summary.json
+	@python3 e2e/bench/bench.py
+
+faults: build  ## the full fault run on real processes (ROUNDS=100)
+	@e2e/faults $${ROUNDS:-100}
+
+demo: deps  ## a cluster on this machine and a first session (CHECK=1: compare and stop)
+	$(call build_preset,release,binaries)
+	@build/release/bin/kdbctl demo --dir $(DEMO_DIR) --port $(DEMO_PORT) \
+	  --script cmd/kdbctl/demo.transcript $(if $(CHECK),--check)
 
 clean:  ## remove build output
 	rm -rf build

@@ -46,6 +46,14 @@ std::string MetaSection(const std::string& info, int* leaders) {
   return section;
 }
 
+// redis-cli's own last line when a command took half a second or more: "(0.76s)".
+void StripElapsedTime(std::string* text) {
+  size_t line = text->rfind('\n', text->size() >= 2 ? text->size() - 2 : std::string::npos);
+  if (line == std::string::npos || !text->ends_with("s)\n") || (*text)[line + 1] != '(') return;
+  std::string_view digits(text->data() + line + 2, text->size() - line - 5);
+  if (digits.find_first_not_of("0123456789.") == std::string_view::npos) text->resize(line + 1);
+}
+
 void StripTrailingBlankLines(std::string* text) {
   while (text->size() >= 2 && text->ends_with("\n\n")) text->pop_back();
 }
@@ -108,6 +116,7 @@ std::string Compare(const Exchange& exchange, const std::string& actual) {
       return fmt::format("# Meta shows {} leaders, not 1\n", got_leaders);
     }
   }
+  StripElapsedTime(&got);
   StripTrailingBlankLines(&got);
   return want == got ? "" : fmt::format("expected:\n{}got:\n{}", want, got);
 }
