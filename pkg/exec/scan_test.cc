@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pkg/base/random.h"
+#include "pkg/exec/encoding.h"
 #include "pkg/exec/ordered_scan.h"
 #include "pkg/exec/test_shard.h"
 #include "pkg/resp/reply_reader.h"
@@ -140,6 +141,24 @@ TEST_F(ScanTest, StopsAtTheFirstSlotOfAnotherGroup) {
     cursor = page.cursor;
   } while (cursor != "0");
   EXPECT_EQ(seen, second);
+}
+
+TEST_F(ScanTest, NeverStopsInsideEqualHashes) {
+  const shard::Slot slot = shard::SlotOf("{t}");
+  auto batch = shard_.engine().NewBatch();
+  for (const char* key : {"{t}a", "{t}b", "{t}c"}) {
+    std::string record, value;
+    EncodeHead({}, &value);
+    HeadKey(slot, key, &record);
+    batch->Put(record, value);
+    ScanKey(slot, 77, key, &record);
+    batch->Put(record, "");
+    shard_.counts().Add(slot, 1);
+  }
+  ASSERT_TRUE(shard_.engine().Write(*batch).ok());
+  Page page = Scan({"0", "COUNT", "1"});
+  EXPECT_EQ(page.keys, (std::vector<std::string>{"{t}a", "{t}b", "{t}c"}));
+  EXPECT_EQ(page.cursor, "0");
 }
 
 TEST_F(ScanTest, SeesTheOpenBatch) {
