@@ -10,6 +10,7 @@ namespace kdb::testing {
 absl::Status ListMachine::Apply(std::span<const raftnode::CommittedEntry> entries,
                                 std::vector<Payload>* results) {
   if (apply_fault_) KDB_RETURN_IF_ERROR(apply_fault_());
+  MutexLock lock(mu_);
   for (const auto& [entry, conf] : entries) {
     KDB_CHECK(entry.index == state_.applied.index + 1, "{} after {}", entry.index,
               state_.applied.index);
@@ -26,6 +27,7 @@ absl::Status ListMachine::Apply(std::span<const raftnode::CommittedEntry> entrie
 
 absl::Status ListMachine::Flush() {
   if (flush_fault_) KDB_RETURN_IF_ERROR(flush_fault_());
+  MutexLock lock(mu_);
   disk_ = state_;
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pkg/base/mutex.h"
 #include "pkg/raftnode/state_machine.h"
 
 namespace kdb::testing {
@@ -16,7 +17,7 @@ struct ListDisk {
   std::vector<std::string> values;
 };
 
-// Not thread-safe: for SimLoop.
+// Thread-safe but for setting the faults.
 class ListMachine final : public raftnode::StateMachine {
  public:
   // Asked before every Apply and Flush; its error is returned.
@@ -25,19 +26,29 @@ class ListMachine final : public raftnode::StateMachine {
   // `disk` outlives the machine.
   explicit ListMachine(ListDisk& disk) : disk_(disk), state_(disk) {}
 
-  raftnode::AppliedState applied() const override { return state_.applied; }
+  raftnode::AppliedState applied() const override {
+    MutexLock lock(mu_);
+    return state_.applied;
+  }
   absl::Status Apply(std::span<const raftnode::CommittedEntry> entries,
                      std::vector<Payload>* results) override;
-  absl::StatusOr<raft::Index> PersistedIndex() const override { return disk_.applied.index; }
+  absl::StatusOr<raft::Index> PersistedIndex() const override {
+    MutexLock lock(mu_);
+    return disk_.applied.index;
+  }
   absl::Status Flush() override;
 
-  const std::vector<std::string>& values() const { return state_.values; }
+  std::vector<std::string> values() const {
+    MutexLock lock(mu_);
+    return state_.values;
+  }
   void set_apply_fault(Fault fault) { apply_fault_ = std::move(fault); }
   void set_flush_fault(Fault fault) { flush_fault_ = std::move(fault); }
 
  private:
-  ListDisk& disk_;
-  ListDisk state_;
+  mutable Mutex mu_;
+  ListDisk& disk_ ABSL_GUARDED_BY(mu_);
+  ListDisk state_ ABSL_GUARDED_BY(mu_);
   Fault apply_fault_;
   Fault flush_fault_;
 };
