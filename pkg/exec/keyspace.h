@@ -34,6 +34,15 @@ class Entry {
   Head head_;
 };
 
+// Whether the key's time has come; notes it in `env` when it has.
+inline bool Expired(const Environment& env, const Head& head) {
+  if (!head.expire_ms || *head.expire_ms > env.now_ms) return false;
+  if (env.newest_hidden_ms != nullptr) {
+    *env.newest_hidden_ms = std::max(*env.newest_hidden_ms, *head.expire_ms);
+  }
+  return true;
+}
+
 // For one command. Errors are the engine's, or DATA_LOSS for a record that cannot be read.
 class Keyspace {
  public:
@@ -59,13 +68,7 @@ class Keyspace {
 
  private:
   absl::Status Load(std::string_view key, Entry* entry) const;
-  bool Expired(const Head& head) const {
-    if (!head.expire_ms || *head.expire_ms > env_.now_ms) return false;
-    if (env_.newest_hidden_ms != nullptr) {
-      *env_.newest_hidden_ms = std::max(*env_.newest_hidden_ms, *head.expire_ms);
-    }
-    return true;
-  }
+  bool Expired(const Head& head) const { return exec::Expired(env_, head); }
   void MoveExpiry(const Entry& entry, std::optional<int64_t> to);
   void WriteScanIndex(const Entry& entry, bool present);
   // One step of the group's counter per command, at its first change.

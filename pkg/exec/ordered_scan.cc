@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "pkg/base/status.h"
-#include "pkg/exec/encoding.h"
+#include "pkg/exec/keyspace.h"
 
 namespace kdb::exec {
 namespace {
@@ -81,7 +81,7 @@ class SlotSource {
   absl::Status Add(const storage::Iterator& it) {
     Head head;
     if (!DecodeHead(it.value(), &head)) return absl::DataLossError("a key's head is damaged");
-    if (head.type != Type::kString || (head.expire_ms && *head.expire_ms <= env_.now_ms)) {
+    if (head.type != Type::kString || Expired(env_, head)) {
       return absl::OkStatus();
     }
     Item& item = items_.emplace_back();

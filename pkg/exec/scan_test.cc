@@ -161,6 +161,18 @@ TEST_F(ScanTest, NeverStopsInsideEqualHashes) {
   EXPECT_EQ(page.cursor, "0");
 }
 
+TEST_F(ScanTest, EveryReaderSaysWhatItHidByTime) {
+  const int64_t expiry = shard_.now_ms() + 5;
+  for (const char* line : {"GET a", "KEYS *", "SCAN 0", "RANDOMKEY", "kdb.scan '' '' 10 0 0"}) {
+    TestShard shard(storage::NewMemoryEngine());
+    shard.Run({"SET", "a", "v", "PX", "5"});
+    EXPECT_EQ(shard.newest_hidden_ms(), 0);
+    shard.set_now_ms(expiry + 100);
+    shard(line);
+    EXPECT_EQ(shard.newest_hidden_ms(), expiry) << line;
+  }
+}
+
 TEST_F(ScanTest, SeesTheOpenBatch) {
   shard_.OpenBatch();
   Fill(50);

@@ -56,6 +56,8 @@ class TestShard {
   SlotSet& owned() { return owned_; }
   Limits& limits() { return limits_; }
   uint64_t rev() const { return rev_; }
+  // The latest expiry of the keys that were hidden so far.
+  int64_t newest_hidden_ms() const { return newest_hidden_ms_; }
   storage::Engine& engine() { return *engine_; }
   TestCounts& counts() { return counts_; }
 
@@ -73,6 +75,7 @@ class TestShard {
   Limits limits_;
   int64_t now_ms_ = 1'700'000'000'000;
   uint64_t rev_ = 0;
+  int64_t newest_hidden_ms_ = 0;
   resp::Version version_ = resp::Version::kResp2;
 };
 

@@ -21,7 +21,7 @@ TestShard::TestShard(std::unique_ptr<storage::Engine> engine)
 TestShard::~TestShard() = default;
 
 Environment TestShard::Env(const storage::Reader& reader, storage::Overlay* writer) {
-  return {reader, writer, kSeed, owned_, counts_, limits_, now_ms_, &rev_};
+  return {reader, writer, kSeed, owned_, counts_, limits_, now_ms_, &rev_, &newest_hidden_ms_};
 }
 
 std::string TestShard::Execute(const std::vector<std::string>& args, const storage::Reader& reader,
