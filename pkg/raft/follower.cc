@@ -57,14 +57,14 @@ void Core::ReplyMismatch(const Message& m) {
 }
 
 void Core::HandleHeartbeat(const Message& m) {
-  // Less is durable than was acknowledged: what is here is not to be trusted, and the reply tells
-  // the leader.
-  bool intact = log_.persisted() >= m.hint_index;
+  // The log ends below what was acknowledged: what is here is not to be trusted, and the reply tells the leader. Not
+  // compared with persisted(): an acknowledgement may leave before Persisted is called.
+  bool intact = log_.last() >= m.hint_index;
   if (intact && m.commit <= m.hint_index) log_.CommitTo(m.commit);
   Message reply = To(m.from, MessageType::kHeartbeatReply);
   reply.context = m.context;
   reply.hint_index = m.hint_index;
-  reply.index = log_.persisted();
+  reply.index = log_.last();
   outbox_.Send(std::move(reply));
 }
 

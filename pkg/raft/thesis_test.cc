@@ -146,6 +146,19 @@ TEST_F(ThesisTest, Section3_5_AppendNeedsTheEntryBefore) {
   EXPECT_EQ(reply.hint_term, 1u);
 }
 
+// A driver sends the acknowledgement and calls Persisted only afterwards: the leader's next heartbeat may come between.
+TEST_F(ThesisTest, AnAcknowledgementBeforePersistedIsNotALoss) {
+  Start(1, {1, 1});
+  raft_->Step(Append(1, 2, 1, MakeEntries(3, {1})));
+  Ready write = Take();
+  EXPECT_EQ(write.messages_after_persist.at(0).index, 3u);
+  Message heartbeat = From(2, MessageType::kHeartbeat, 1);
+  heartbeat.hint_index = 3;
+  raft_->Step(heartbeat);
+  Ready answer = Take();
+  EXPECT_GE(answer.messages.at(0).index, heartbeat.hint_index);
+}
+
 TEST_F(ThesisTest, Section3_5_ConflictReplacesTheTail) {
   Start(3, {1, 1, 2, 2, 2});
   raft_->Step(Append(3, 2, 1, MakeEntries(3, {3})));
