@@ -72,7 +72,7 @@ void RouterImpl::Route(OpPtr op) {
   if (op->answered) return Release(std::move(op));
   for (shard::Slot slot : op->slots) {
     if (routes_.parked(slot) != nullptr || routes_.owner(slot).gid == 0) {
-      return Park(std::move(op), slot, 0);
+      return Park(std::move(op), slot);
     }
   }
   uint64_t gid = CommonOwner(*op);
@@ -125,7 +125,7 @@ void RouterImpl::Pump(ClientState* client, uint64_t gid) {
     uint64_t forming = session.forming_read_batch();
     if (next.answered) {
       OpPtr op = ClientLanes::PopWaiting(*lane);
-      NoteResolved(*op);
+      NoteResolved(std::exchange(op->gid, 0), op->slots);
       Release(std::move(op));
       continue;
     }
@@ -205,20 +205,21 @@ void RouterImpl::RideByIndex(OpPtr op) {
 }
 
 void RouterImpl::LeaveGroup(ShardOp& op) {
-  uint64_t gid = op.gid;
-  if (op.entered) {
-    ClientLanes::Leave(*ClientLanes::Find(op.client, gid), op);
-    op.rides = false;
-    Pump(op.client, gid);
-  }
-  NoteResolved(op);
+  LeaveLane(op);
+  NoteResolved(std::exchange(op.gid, 0), op.slots);
 }
 
-// The op is not at its group any more.
-void RouterImpl::NoteResolved(ShardOp& op) {
-  uint64_t gid = std::exchange(op.gid, 0);
+void RouterImpl::LeaveLane(ShardOp& op) {
+  if (!op.entered) return;
+  ClientLanes::Leave(*ClientLanes::Find(op.client, op.gid), op);
+  op.rides = false;
+  Pump(op.client, op.gid);
+}
+
+// An op is not at its group any more. `slots` by value: what waited for this may end the op.
+void RouterImpl::NoteResolved(uint64_t gid, ShardOp::Slots slots) {
   std::vector<uint32_t>& unresolved = GroupOf(gid).unresolved;
-  for (shard::Slot slot : op.slots) {
+  for (shard::Slot slot : slots) {
     if (--unresolved[slot] > 0) continue;
     ParkedSlot* parked = routes_.parked(slot);
     if (parked == nullptr || parked->draining != gid) continue;

@@ -77,7 +77,8 @@ class RouterImpl final : public Router, private GroupEvents {
   void Flush();
   void RideByIndex(OpPtr op);
   void LeaveGroup(ShardOp& op);
-  void NoteResolved(ShardOp& op);
+  void LeaveLane(ShardOp& op);
+  void NoteResolved(uint64_t gid, ShardOp::Slots slots);
   void Answer(ShardOp& op, PartEnd how, std::string text);
   // The end of an op that has its answer.
   void Release(OpPtr op);
@@ -91,12 +92,13 @@ class RouterImpl final : public Router, private GroupEvents {
 
   // --- Waiting.
   void OnRefused(OpPtr op, const wire::Result& result);
-  void FailPinned(OpPtr op, uint64_t from);
+  void FollowMove(shard::Slot slot, const wire::Result& result);
+  void DropRefused(OpPtr op);
   void RouteUnrouted(OpPtr op);
   void LearnOwner(shard::Slot slot, const shard::SlotOwner& owner);
-  void Park(OpPtr op, shard::Slot slot, uint64_t refused_by);
+  void Park(OpPtr op, shard::Slot slot);
   void TryUnpark(shard::Slot slot);
-  void RouteAll(OpQueue ops);
+  void RouteAll(std::unique_ptr<ParkedSlot> parked);
   void ArmRefusedTimer();
   void RetryRefused();
 

@@ -55,44 +55,49 @@ void RouterImpl::LearnOwner(shard::Slot slot, const shard::SlotOwner& owner) {
   if (former != 0 && GroupOf(former).unresolved[slot] > 0) routes_.Park(slot).draining = former;
 }
 
-void RouterImpl::Park(OpPtr op, shard::Slot slot, uint64_t refused_by) {
-  ParkedSlot& parked = routes_.Park(slot);
+void RouterImpl::Park(OpPtr op, shard::Slot slot) {
   ++parked_ops_;
-  parked.ops.PushBack(std::move(op));
-  if (refused_by != 0) parked.refused_by = refused_by;
+  routes_.Park(slot).fresh.PushBack(std::move(op));
 }
 
 void RouterImpl::OnRefused(OpPtr op, const wire::Result& result) {
-  uint64_t from = op->gid;
-  LeaveGroup(*op);
-  if (op->answered) return Release(std::move(op));
   bool moved = result.code == wire::ResultCode::kMoved;
   (moved ? metrics_.moved : metrics_.refused).Increment();
+  if (op->answered || op->slots.empty()) return DropRefused(std::move(op));
   // Of several slots the answer does not say which it is about: the catalog will.
-  if (moved && op->slots.size() == 1) {
-    GroupSession& session = *GroupOf(result.gid).session;
-    if (table_ == nullptr || table_->group(result.gid) == nullptr) {
-      session.SetMembers(
-          absl::StrSplit(absl::string_view(result.addresses.data(), result.addresses.size()), ',',
-                         absl::SkipEmpty()),
-          {});
-    }
-    LearnOwner(op->slots.front(), {result.gid, result.epoch});
-  }
+  if (moved && op->slots.size() == 1) FollowMove(op->slots.front(), result);
   if (result.code != wire::ResultCode::kFrozen && catalog_wanted_) catalog_wanted_();
-  if (op->slots.empty()) return FailPinned(std::move(op), from);
-  shard::Slot slot = op->slots.front();
-  bool elsewhere = routes_.owner(slot).gid != from;
+
   op->after_freeze = op->write;
-  Park(std::move(op), slot, elsewhere ? 0 : from);
-  if (elsewhere) return TryUnpark(slot);
-  ArmRefusedTimer();
+  LeaveLane(*op);
+  uint64_t from = std::exchange(op->gid, 0);
+  ShardOp::Slots slots = op->slots;
+  ParkedSlot& parked = routes_.Park(slots.front());
+  if (routes_.owner(slots.front()).gid == from) {
+    parked.refused_by = from;
+    ArmRefusedTimer();
+  }
+  ++parked_ops_;
+  parked.returned.PushBack(std::move(op));
+  // Only now: it may let go what is parked, this op first.
+  NoteResolved(from, slots);
+  TryUnpark(slots.front());
 }
 
-// A group never refuses what is for all that it owns.
-void RouterImpl::FailPinned(OpPtr op, uint64_t from) {
-  Answer(*op, PartEnd::kReply,
-         "-ERR shard group " + std::to_string(from) + " refused a command without slots\r\n");
+void RouterImpl::FollowMove(shard::Slot slot, const wire::Result& result) {
+  GroupSession& session = *GroupOf(result.gid).session;
+  if (table_ == nullptr || table_->group(result.gid) == nullptr) {
+    absl::string_view addresses(result.addresses.data(), result.addresses.size());
+    session.SetMembers(absl::StrSplit(addresses, ',', absl::SkipEmpty()), {});
+  }
+  LearnOwner(slot, {result.gid, result.epoch});
+}
+
+// Its client has an answer already; or it is for all that a group owns, which a group never
+// refuses.
+void RouterImpl::DropRefused(OpPtr op) {
+  LeaveGroup(*op);
+  Answer(*op, PartEnd::kReply, "-ERR a shard group refused a command without slots\r\n");
   Release(std::move(op));
 }
 
@@ -104,10 +109,12 @@ void RouterImpl::TryUnpark(shard::Slot slot) {
   RouteAll(routes_.Unpark(slot));
 }
 
-void RouterImpl::RouteAll(OpQueue ops) {
-  while (!ops.empty()) {
-    --parked_ops_;
-    Route(ops.PopFront());
+void RouterImpl::RouteAll(std::unique_ptr<ParkedSlot> parked) {
+  for (OpQueue* ops : {&parked->returned, &parked->fresh}) {
+    while (!ops->empty()) {
+      --parked_ops_;
+      Route(ops->PopFront());
+    }
   }
 }
 

@@ -55,10 +55,12 @@ class OwnedArgs {
 };
 
 struct ShardOp {
+  using Slots = absl::InlinedVector<shard::Slot, 2>;
+
   const redis::Command* command = nullptr;
   OwnedArgs args;
-  absl::InlinedVector<shard::Slot, 2> slots;  // empty: all that the group owns
-  uint64_t gid = 0;                           // where it was routed; 0: parked
+  Slots slots;       // empty: all that the group owns
+  uint64_t gid = 0;  // where it was routed; 0: parked
   uint8_t resp_version = 2;
   bool write = false;
   bool rides = false;         // a read that is in the log behind its client's writes

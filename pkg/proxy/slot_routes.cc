@@ -22,10 +22,10 @@ ParkedSlot& SlotRoutes::Park(shard::Slot slot) {
   return *parked;
 }
 
-OpQueue SlotRoutes::Unpark(shard::Slot slot) {
+std::unique_ptr<ParkedSlot> SlotRoutes::Unpark(shard::Slot slot) {
   std::unique_ptr<ParkedSlot> parked = std::move(slots_[slot].parked);
   parked_slots_.erase(std::find(parked_slots_.begin(), parked_slots_.end(), slot));
-  return std::move(parked->ops);
+  return parked;
 }
 
 }  // namespace kdb::proxy

@@ -13,7 +13,8 @@
 namespace kdb::proxy {
 
 struct ParkedSlot {
-  OpQueue ops;
+  OpQueue returned;         // answered by a group; all older than `fresh`
+  OpQueue fresh;            // not sent yet
   uint64_t draining = 0;    // the former owner, while it has unresolved ops of the slot
   uint64_t refused_by = 0;  // the group that answered frozen or not_owner; it is asked again
 };
@@ -28,8 +29,8 @@ class SlotRoutes {
   // nullptr: ops of the slot need not wait.
   ParkedSlot* parked(shard::Slot slot) const { return slots_[slot].parked.get(); }
   ParkedSlot& Park(shard::Slot slot);
-  // Ends the waiting; the ops in order.
-  OpQueue Unpark(shard::Slot slot);
+  // Ends the waiting.
+  std::unique_ptr<ParkedSlot> Unpark(shard::Slot slot);
   // Slots with a ParkedSlot.
   const std::vector<shard::Slot>& parked_slots() const { return parked_slots_; }
 

@@ -1,0 +1,113 @@
+// One client's commands in the order sent (design 4, "Order").
+#include <gmock/gmock.h>
+
+#include "pkg/proxy/router_fixture.h"
+
+namespace kdb::proxy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class RouterOrder : public RouterFixture {};
+
+TEST_F(RouterOrder, AReadRidesBehindItsClientsWrite) {
+  ScriptedLink& link = Ready();
+  Send("set a 1");
+  Send("get a");
+  Settle();
+  EXPECT_THAT(link.reads, IsEmpty());
+  EXPECT_THAT(Commands(link.writes[0]), ElementsAre("set a", "get a"));
+  wire::Batch batch = *wire::DecodeBatch(link.writes[0]);
+  EXPECT_FALSE(batch.ops[0].bounded_reply);
+  EXPECT_TRUE(batch.ops[1].bounded_reply);
+}
+
+TEST_F(RouterOrder, AnotherClientsReadDoesNot) {
+  ScriptedLink& link = Ready();
+  ClientOrder other;
+  Send("set a 1");
+  Send("get a", other);
+  Settle();
+  EXPECT_EQ(link.reads.size(), 1u);
+}
+
+TEST_F(RouterOrder, ALargeReplyComesByIndexBeforeLaterCommands) {
+  ScriptedLink& link = Ready();
+  Send("set a 1");
+  Send("get a");
+  Send("set a 2");  // waits: its slot has a riding read
+  Send("get b");
+  Settle();
+  EXPECT_THAT(Commands(link.writes[0]), ElementsAre("set a", "get a"));
+  link.Executed(0, {TextResult("+OK\r\n"), CodeResult(wire::ResultCode::kByIndex)});
+  Settle();
+  ASSERT_EQ(link.reads.size(), 1u);
+  EXPECT_THAT(Commands(link.reads[0].second), ElementsAre("get a"));
+  EXPECT_EQ(link.writes.size(), 1u);
+  link.ReadExecuted(0, {TextResult("$1\r\n1\r\n")});
+  Settle();
+  EXPECT_THAT(Commands(link.writes[1]), ElementsAre("set a", "get b"));
+  link.Executed(1, {TextResult("+OK\r\n"), TextResult("$-1\r\n")});
+  EXPECT_THAT(TakeReplies(),
+              ElementsAre("set a 1: +OK", "get a: $1 1", "set a 2: +OK", "get b: $-1"));
+}
+
+TEST_F(RouterOrder, AWriteWaitsForItsClientsReads) {
+  ScriptedLink& link = Ready();
+  Send("get a");
+  Send("set a 1");
+  Settle();
+  EXPECT_EQ(link.reads.size(), 1u);
+  EXPECT_THAT(link.writes, IsEmpty());
+  link.ReadExecuted(0, {TextResult("$-1\r\n")});
+  Settle();
+  EXPECT_THAT(Commands(link.writes[0]), ElementsAre("set a"));
+}
+
+TEST_F(RouterOrder, ReadsOfOneClientShareABatchOrWait) {
+  ScriptedLink& link = Ready();
+  Send("get a");
+  Send("get b");
+  Settle();
+  Send("get c");
+  Settle();
+  ASSERT_EQ(link.reads.size(), 1u);
+  EXPECT_THAT(Commands(link.reads[0].second), ElementsAre("get a", "get b"));
+  link.ReadExecuted(0, {TextResult("$-1\r\n"), TextResult("$-1\r\n")});
+  Settle();
+  EXPECT_THAT(Commands(link.reads[1].second), ElementsAre("get c"));
+}
+
+TEST_F(RouterOrder, KeylessReadsWaitForWrites) {
+  ScriptedLink& link = Ready();
+  Send("set a 1");
+  Send("dbsize");
+  Settle();
+  EXPECT_THAT(Commands(link.writes[0]), ElementsAre("set a"));
+  EXPECT_THAT(link.reads, IsEmpty());
+  link.Executed(0);
+  Settle();
+  EXPECT_THAT(Commands(link.reads[0].second), ElementsAre("dbsize"));
+}
+
+TEST_F(RouterOrder, WhatTimedOutWhileItWaitedIsNotSent) {
+  ScriptedLink* link = &Ready();
+  Send("get a");
+  Send("set a 1");
+  RunFor(std::chrono::milliseconds(5000));
+  Send("set a 2");
+  RunFor(std::chrono::milliseconds(5500));
+  EXPECT_EQ(TakeReplies().size(), 2u);
+  while (links_.Of(1) == nullptr || links_.Of(1)->reads.empty()) Settle();
+  link = links_.Of(1);
+  // The reads still in flight are answered; nobody waits for them.
+  size_t reads = Commands(link->reads[0].second).size();
+  link->ReadExecuted(0, std::vector<wire::Result>(reads, TextResult("$-1\r\n")));
+  Settle();
+  ASSERT_EQ(link->writes.size(), 1u);
+  EXPECT_EQ(wire::DecodeBatch(link->writes[0])->ops[0].commands[0][2], "2");
+}
+
+}  // namespace
+}  // namespace kdb::proxy
