@@ -1,5 +1,6 @@
 // kdb-kv: one replica of one shard group.
 
+#include "cmd/disk/disk.h"
 #include "cmd/process/process.h"
 #include "pkg/base/status.h"
 #include "pkg/rocks/rocks_engine.h"
@@ -52,7 +53,7 @@ absl::Status Run(int argc, char** argv) {
 
   process::BlockSignals();
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
-  std::unique_ptr<FileSystem> fs = NewPosixFileSystem();
+  KDB_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> fs, process::OpenDisk(flags.kv.member.data_dir));
   SystemClock clock;
   auto open_engine = [&](const std::string& dir) { return rocks::OpenRocksEngine(*fs, dir, flags.rocks); };
   KDB_ASSIGN_OR_RETURN(auto server,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/disk/disk.h"
 #include "cmd/process/process.h"
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
@@ -53,7 +54,7 @@ absl::Status Run(int argc, char** argv) {
 
   process::BlockSignals();
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
-  std::unique_ptr<FileSystem> fs = NewPosixFileSystem();
+  KDB_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> fs, process::OpenDisk(flags.meta.data_dir));
   SystemClock clock;
   obs::Registry metrics;
   meta::Environment env{
