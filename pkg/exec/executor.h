@@ -45,6 +45,8 @@ struct Environment {
   // come. A read that hides a key which was there by applied log time must not be answered yet
   // (design 4), so its caller asks.
   int64_t* newest_hidden_ms = nullptr;
+  // When set: lowered to the earliest expiry time that a key was given.
+  int64_t* earliest_given_ms = nullptr;
 };
 
 // Runs one resolved command (redis::Resolve) and appends exactly one reply to `reply`. Errors of
@@ -57,7 +59,8 @@ absl::Status Execute(const redis::Command& command, std::span<const std::string_
 // at *slot and leaving there where to go on. The number deleted. A logged background step.
 absl::StatusOr<size_t> DeleteExpired(Environment& env, size_t limit, shard::Slot* slot);
 
-// Whether DeleteExpired would find something: by which a leader decides to log one.
-absl::StatusOr<bool> AnyExpired(const Environment& env);
+// The earliest expiry time of a key in the owned slots, kNoExpiry when none has one. One seek per slot that has keys.
+inline constexpr int64_t kNoExpiry = INT64_MAX;
+absl::StatusOr<int64_t> EarliestExpiry(const Environment& env);
 
 }  // namespace kdb::exec

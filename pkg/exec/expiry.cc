@@ -1,4 +1,6 @@
 // Deletion of keys whose time has come, found by the expiry index.
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "pkg/base/status.h"
@@ -48,15 +50,21 @@ absl::StatusOr<size_t> DeleteExpired(Environment& env, size_t limit, shard::Slot
   return keys.size();
 }
 
-absl::StatusOr<bool> AnyExpired(const Environment& env) {
+absl::StatusOr<int64_t> EarliestExpiry(const Environment& env) {
   const auto it = SlotsIterator(env);
-  std::vector<std::string> keys;
+  int64_t earliest = kNoExpiry;
+  std::string prefix;
   for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
     if (!MayHaveKeys(env, slot)) continue;
-    KDB_RETURN_IF_ERROR(DueKeys(env, slot, 1, *it, &keys));
-    if (!keys.empty()) return true;
+    prefix.clear();
+    RecordPrefix(slot, RecordKind::kExpiry, &prefix);
+    it->Seek(prefix);
+    KDB_RETURN_IF_ERROR(it->status());
+    if (it->Valid() && it->key().starts_with(prefix)) {
+      earliest = std::min(earliest, TimeOfExpiryKey(it->key()));
+    }
   }
-  return false;
+  return earliest;
 }
 
 }  // namespace kdb::exec

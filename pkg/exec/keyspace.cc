@@ -62,6 +62,9 @@ void Keyspace::MoveExpiry(const Entry& entry, std::optional<int64_t> to) {
   if (to) {
     ExpiryKey(entry.slot_, *to, entry.user_key_, &key_buffer_);
     env_.writer->Put(key_buffer_, {});
+    if (env_.earliest_given_ms != nullptr) {
+      *env_.earliest_given_ms = std::min(*env_.earliest_given_ms, *to);
+    }
   }
 }
 

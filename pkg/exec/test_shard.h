@@ -36,7 +36,7 @@ class TestShard {
   std::string Read(const std::vector<std::string>& args);
   // Runs the logged expiry step.
   absl::StatusOr<size_t> DeleteExpired(size_t limit, shard::Slot* slot);
-  absl::StatusOr<bool> AnyExpired();
+  absl::StatusOr<int64_t> EarliestExpiry();
 
   // While open, commands see each other through the overlay only.
   void OpenBatch() { batch_open_ = true; }

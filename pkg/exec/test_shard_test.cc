@@ -68,7 +68,9 @@ absl::StatusOr<size_t> TestShard::DeleteExpired(size_t limit, shard::Slot* slot)
   return deleted;
 }
 
-absl::StatusOr<bool> TestShard::AnyExpired() { return exec::AnyExpired(Env(*engine_, nullptr)); }
+absl::StatusOr<int64_t> TestShard::EarliestExpiry() {
+  return exec::EarliestExpiry(Env(*engine_, nullptr));
+}
 
 void TestShard::Recover() {
   batch_open_ = false;

@@ -67,8 +67,17 @@ absl::Status ShardStateImpl::Write() {
   committed_log_time_ms_ = std::max(state_->system.log_time_ms, committed_log_time_ms_.load());
   if (ownership_changed) PublishOwnership(nullptr);
   KDB_RETURN_IF_ERROR(engine_.Write(*batch_));
+  if (ownership_changed) staged_expiry_ms_ = INT64_MIN;  // its slots' keys are not known
+  NoteGivenExpiries();
   if (ownership_changed) PublishOwnership(std::make_shared<Ownership>(state_->slots.ownership()));
   return absl::OkStatus();
+}
+
+void ShardStateImpl::NoteGivenExpiries() {
+  int64_t given = std::exchange(staged_expiry_ms_, exec::kNoExpiry);
+  int64_t known = given_expiry_ms_.load();
+  while (given < known && !given_expiry_ms_.compare_exchange_weak(known, given)) {
+  }
 }
 
 // After the write: the entries are applied, so a full disk is no error of theirs. The engine
@@ -234,7 +243,8 @@ exec::Environment ShardStateImpl::WriteEnvironment() {
           .counts = state_->slots,
           .limits = options_.limits,
           .now_ms = state_->system.log_time_ms,
-          .rev = &state_->system.rev};
+          .rev = &state_->system.rev,
+          .earliest_given_ms = &staged_expiry_ms_};
 }
 
 }  // namespace kdb::kv

@@ -188,6 +188,14 @@ TEST_F(ApplyTest, ExpiredKeysGoByALoggedStep) {
   EXPECT_FALSE(replica_.state().HasExpired(kNoon + 10));
 }
 
+TEST_F(ApplyTest, AnExpiryGivenAfterALookIsNoticed) {
+  Run("SET late v PX 1000");
+  EXPECT_FALSE(replica_.state().HasExpired(kNoon + 500));
+  Run("SET early v PX 600");
+  EXPECT_FALSE(replica_.state().HasExpired(kNoon + 599));
+  EXPECT_TRUE(replica_.state().HasExpired(kNoon + 600));
+}
+
 TEST_F(ApplyTest, CountsAreExactAndSurvive) {
   Run("SET a 1");
   Run("SET b 1");

@@ -98,8 +98,13 @@ std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t no
 }
 
 bool ShardStateImpl::HasExpired(int64_t now_ms) const {
+  if (now_ms < std::min(given_expiry_ms_.load(), seen_expiry_ms_.load())) return false;
+  given_expiry_ms_ = exec::kNoExpiry;
   auto view = NewView();
-  if (!view.ok()) return false;
+  if (!view.ok()) {
+    given_expiry_ms_ = INT64_MIN;
+    return false;
+  }
   SnapshotCounts keys(*view->snapshot);
   uint64_t rev = view->rev;
   exec::Environment env{.reader = *view->snapshot,
@@ -110,8 +115,9 @@ bool ShardStateImpl::HasExpired(int64_t now_ms) const {
                         .limits = options_.limits,
                         .now_ms = now_ms,
                         .rev = &rev};
-  auto any = exec::AnyExpired(env);
-  return any.ok() && *any;
+  auto earliest = exec::EarliestExpiry(env);
+  seen_expiry_ms_ = earliest.value_or(INT64_MIN);
+  return earliest.ok() && *earliest <= now_ms;
 }
 
 }  // namespace kdb::kv

@@ -88,6 +88,7 @@ class ShardStateImpl final : public ShardState {
   exec::Environment WriteEnvironment();
   absl::Status Write();
   absl::Status BoundRangeDeletes();
+  void NoteGivenExpiries();
 
   void Publish();
   void PublishOwnership(OwnershipView ownership);
@@ -105,11 +106,16 @@ class ShardStateImpl final : public ShardState {
   std::unique_ptr<State> state_;
   std::unique_ptr<storage::WriteBatch> batch_;
   storage::Overlay overlay_;
+  int64_t staged_expiry_ms_ = exec::kNoExpiry;  // earliest given by what is staged
 
   // Of the newest entry handed to the engine: set before its write, so never below what a snapshot
   // holds.
   std::atomic<int64_t> committed_log_time_ms_ = 0;
   std::atomic<int64_t> applied_log_time_ms_ = 0;  // set after the write
+  // No key expires before the smaller of the two, so that HasExpired need not look. Times given to keys go into the
+  // first after the write that makes them visible; a look takes the first before its snapshot.
+  mutable std::atomic<int64_t> given_expiry_ms_ = INT64_MIN;  // since the last look; at first nothing is known
+  mutable std::atomic<int64_t> seen_expiry_ms_ = exec::kNoExpiry;  // by the last look
 
   mutable Mutex mu_;
   ShardStats stats_ ABSL_GUARDED_BY(mu_);
