@@ -343,20 +343,27 @@ void GroupSession::OnMalformed(uint64_t seq) {
 // The session is gone for good: whatever was sent only after that is not executed and goes into a
 // new one; the fate of what was sent before is unknown.
 void GroupSession::AbandonSession() {
-  std::vector<std::unique_ptr<WriteBatch>> batches;
-  while (!window_.empty()) batches.push_back(window_.Take(window_.ack_below()));
-  window_.Reset(0);
-  for (auto it = batches.rbegin(); it != batches.rend(); ++it) {
-    bool unknown = (*it)->doubtful_before();
-    for (auto op = (*it)->ops.rbegin(); op != (*it)->ops.rend(); ++op) {
-      (*op)->batch = nullptr;
-      if (!unknown || !(*op)->write) writes_.PushFront(std::move(*op));
+  std::vector<OpPtr> unknown, again;
+  while (!window_.empty()) {
+    std::unique_ptr<WriteBatch> batch = window_.Take(window_.ack_below());
+    for (OpPtr& op : batch->ops) {
+      op->batch = nullptr;
+      bool doubtful = op->write && batch->doubtful_before();
+      (doubtful ? unknown : again).push_back(std::move(op));
     }
   }
-  for (const auto& batch : batches) {
-    for (OpPtr& op : batch->ops) {
-      if (op != nullptr) events_.OnOutcomeUnknown(std::move(op));
-    }
+  window_.Reset(0);
+  Requeue(std::move(again));
+  for (OpPtr& op : unknown) events_.OnOutcomeUnknown(std::move(op));
+}
+
+// Before what is queued.
+void GroupSession::Requeue(std::vector<OpPtr> ops) {
+  for (OpQueue* queue : {&resumed_, &writes_}) {
+    while (!queue->empty()) ops.push_back(queue->PopFront());
+  }
+  for (OpPtr& op : ops) {
+    if (!events_.TakeBack(op)) writes_.PushBack(std::move(op));
   }
 }
 

@@ -24,6 +24,9 @@ class GroupEvents {
   virtual void OnResult(OpPtr op, const wire::Result& result) = 0;
   // It cannot be known whether the op was executed.
   virtual void OnOutcomeUnknown(OpPtr op) = 0;
+  // The op will be executed in a new session, unless the owner takes it (true): what made a session
+  // keep the order of ops that were answered `frozen` ended with it.
+  virtual bool TakeBack(OpPtr& op) = 0;
   // It was answered while it waited, and is not sent.
   virtual void OnDropped(OpPtr op) = 0;
   // Call Flush soon, once for all that is queued until then.
@@ -89,6 +92,7 @@ class GroupSession final : private LeaderLinkEvents {
   void OnTrimmed(uint64_t seq);
   void OnMalformed(uint64_t seq);
   void AbandonSession();
+  void Requeue(std::vector<OpPtr> ops);
   void BackOff();
 
   void NoteLogTime(int64_t log_time_ms);

@@ -18,17 +18,25 @@ int64_t Seconds(Clock::Duration d) {
   return std::chrono::duration_cast<std::chrono::seconds>(d).count();
 }
 
+// As Redis 7.2 writes them.
+std::string Flags(const ClientInfo& c) {
+  std::string flags;
+  if (c.no_evict) flags += 'e';
+  if (c.no_touch) flags += 'T';
+  return flags.empty() ? "N" : flags;
+}
+
 // A line of CLIENT LIST, with Redis 7.0's fields. What a proxy has no notion of is 0, as in a Redis
 // where it is unused.
 std::string Describe(const ClientInfo& c, Clock::Duration now) {
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags=N db=0 sub=0 psub=0 ssub=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
       "multi=-1 qbuf={} "
       "qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r "
       "cmd={} "
       "user=default redir=-1 resp={} lib-name={} lib-ver={}",
       c.id, c.address, c.local_address, c.fd, c.name, Seconds(now - c.since),
-      Seconds(now - c.last_command_at), c.input_bytes, c.output_bytes,
+      Seconds(now - c.last_command_at), Flags(c), c.input_bytes, c.output_bytes,
       c.input_bytes + c.output_bytes, c.last_command, static_cast<int>(c.version), c.lib_name,
       c.lib_version);
 }
@@ -54,15 +62,16 @@ void SetName(LocalCall& call) {
 }
 
 void SetInfo(LocalCall& call) {
-  std::string option = redis::ToLower(call.args[2]);
-  if (option != "lib-name" && option != "lib-ver") {
-    return call.reply.Error(fmt::format("ERR Unrecognized option '{}'", call.args[2]));
+  std::string_view option = call.args[2];
+  bool is_name = redis::EqualsIgnoreCase(option, "lib-name");
+  if (!is_name && !redis::EqualsIgnoreCase(option, "lib-ver")) {
+    return call.reply.Error(fmt::format("ERR Unrecognized option '{}'", option));
   }
   if (!Printable(call.args[3])) {
     return call.reply.Error(
         fmt::format("ERR {} cannot contain spaces, newlines or special characters.", option));
   }
-  (option == "lib-name" ? call.client.lib_name : call.client.lib_version) = call.args[3];
+  (is_name ? call.client.lib_name : call.client.lib_version) = call.args[3];
   call.reply.Ok();
 }
 

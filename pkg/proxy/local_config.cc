@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,7 +45,7 @@ std::string MaxBulk(const ProxyContext& proxy) { return std::to_string(proxy.inf
 std::string SetMaxClients(const ProxyContext& proxy, std::string_view value) {
   std::optional<int64_t> n = redis::ParseInteger(value);
   if (!n.has_value()) return "argument couldn't be parsed into an integer";
-  if (*n < 1 || *n > 1'000'000) return "argument must be between 1 and 1000000 inclusive";
+  if (*n < 1 || *n > UINT32_MAX) return "argument must be between 1 and 4294967295 inclusive";
   proxy.info.max_clients.store(static_cast<size_t>(*n));
   return {};
 }
@@ -87,28 +88,42 @@ void Get(LocalCall& call) {
   }
 }
 
-// All or nothing, as in Redis 7: every name is checked before anything changes.
-void Set(LocalCall& call) {
-  std::span<const std::string_view> args = call.args.subspan(2);
-  if (args.size() % 2 != 0)
-    return call.reply.Error("ERR wrong number of arguments for 'config|set' command");
+std::string Failure(std::string_view name, std::string_view why) {
+  return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
+}
+
+struct Change {
+  const Parameter* parameter;
+  std::string_view value;
+};
+
+// The error's text, or empty. `args` are names and values in turn.
+std::string ParseChanges(std::span<const std::string_view> args, std::vector<Change>* changes) {
   for (size_t i = 0; i < args.size(); i += 2) {
     const Parameter* p = Find(args[i]);
     if (p == nullptr) {
-      return call.reply.Error(
-          fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", args[i]));
+      return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+                         args[i]);
     }
-    if (p->set == nullptr) {
-      return call.reply.Error(fmt::format(
-          "ERR CONFIG SET failed (possibly related to argument '{}') - can't set immutable config",
-          args[i]));
-    }
+    if (p->set == nullptr) return Failure(args[i], "can't set immutable config");
+    bool repeated = std::any_of(changes->begin(), changes->end(),
+                                [p](const Change& c) { return c.parameter == p; });
+    if (repeated) return Failure(args[i], "duplicate parameter");
+    changes->push_back({p, args[i + 1]});
   }
-  for (size_t i = 0; i < args.size(); i += 2) {
-    if (std::string why = Find(args[i])->set(call.proxy, args[i + 1]); !why.empty()) {
-      return call.reply.Error(fmt::format(
-          "ERR CONFIG SET failed (possibly related to argument '{}') - {}", args[i], why));
-    }
+  return {};
+}
+
+// As in Redis 7, every name is checked before anything changes.
+void Set(LocalCall& call) {
+  std::span<const std::string_view> args = call.args.subspan(2);
+  if (args.size() % 2 != 0) return call.reply.Error("ERR syntax error");
+  std::vector<Change> changes;
+  if (std::string error = ParseChanges(args, &changes); !error.empty())
+    return call.reply.Error(error);
+  for (const Change& change : changes) {
+    std::string why = change.parameter->set(call.proxy, change.value);
+    if (!why.empty()) return call.reply.Error(Failure(change.parameter->name, why));
   }
   call.reply.Ok();
 }

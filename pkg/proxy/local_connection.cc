@@ -1,6 +1,7 @@
 // Commands about the connection itself: PING ECHO QUIT RESET HELLO AUTH SELECT.
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "pkg/proxy/local_command.h"
@@ -40,6 +41,10 @@ void Reset(LocalCall& call) {
 void Select(LocalCall& call) {
   std::optional<int64_t> index = redis::ParseInteger(call.args[1]);
   if (!index.has_value()) return call.reply.Error("ERR value is not an integer or out of range");
+  if (*index < INT32_MIN || *index > INT32_MAX) {
+    return call.reply.Error(
+        "ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
   if (*index != 0) return call.reply.Error("ERR DB index is out of range");
   call.reply.Ok();
 }

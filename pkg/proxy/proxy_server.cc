@@ -113,6 +113,7 @@ void ProxyServerImpl::CreateThreads() {
   options.connection.request.max_bulk_bytes = options_.max_bulk_bytes;
   options.connection.request.max_request_bytes = options_.max_request_bytes;
   options.connection.max_output_bytes = options_.max_output_bytes;
+  info_.max_bulk_bytes = options_.max_bulk_bytes;
   std::vector<IoThread*> threads;
   for (options.index = 0; options.index < std::max(options_.io_threads, 1); ++options.index) {
     threads_.push_back(std::make_unique<IoThread>(options, shared_, random_.Next()));

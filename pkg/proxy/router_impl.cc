@@ -47,6 +47,7 @@ void RouterImpl::CloseSessions() {
 void RouterImpl::Register(ShardOp& op) {
   if (op.live) return;
   op.live = true;
+  if (op.number == 0) op.number = ++last_number_;
   deadlines_.Insert(op);
   ++queued_ops_;
   op.accounted = op.cost();
@@ -132,6 +133,7 @@ void RouterImpl::Pump(ClientState* client, uint64_t gid) {
     Path path = ClientLanes::PathOf(*lane, next, forming);
     if (path == Path::kWait) break;
     OpPtr op = ClientLanes::PopWaiting(*lane);
+    if (TakeBack(op)) continue;
     ClientLanes::Enter(*lane, *op, path, forming);
     Admit(std::move(op), path);
   }

@@ -72,6 +72,7 @@ class RouterImpl final : public Router, private GroupEvents {
   void OnResult(OpPtr op, const wire::Result& result) override;
   void OnOutcomeUnknown(OpPtr op) override;
   void OnDropped(OpPtr op) override;
+  bool TakeBack(OpPtr& op) override;
   void OnFlushWanted() override;
   void OnReadyToResume(uint64_t gid) override;
   void Flush();
@@ -94,6 +95,7 @@ class RouterImpl final : public Router, private GroupEvents {
   void OnRefused(OpPtr op, const wire::Result& result);
   void FollowMove(shard::Slot slot, const wire::Result& result);
   void DropRefused(OpPtr op);
+  void Return(OpPtr op, shard::Slot slot);
   void RouteUnrouted(OpPtr op);
   void LearnOwner(shard::Slot slot, const shard::SlotOwner& owner);
   void Park(OpPtr op, shard::Slot slot);
@@ -122,6 +124,7 @@ class RouterImpl final : public Router, private GroupEvents {
   DeadlineList deadlines_;
   std::map<uint64_t, Group> groups_;
 
+  uint64_t last_number_ = 0;
   size_t queued_ops_ = 0;
   size_t queued_bytes_ = 0;
   size_t parked_ops_ = 0;

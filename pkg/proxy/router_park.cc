@@ -69,19 +69,36 @@ void RouterImpl::OnRefused(OpPtr op, const wire::Result& result) {
   if (result.code != wire::ResultCode::kFrozen && catalog_wanted_) catalog_wanted_();
 
   op->after_freeze = op->write;
+  shard::Slot slot = op->slots.front();
+  ParkedSlot& parked = routes_.Park(slot);
+  if (routes_.owner(slot).gid == op->gid) {
+    parked.refused_by = op->gid;
+    ArmRefusedTimer();
+  }
+  Return(std::move(op), slot);
+  TryUnpark(slot);
+}
+
+// From its group to those that wait for the slot, which is parked.
+void RouterImpl::Return(OpPtr op, shard::Slot slot) {
   LeaveLane(*op);
   uint64_t from = std::exchange(op->gid, 0);
   ShardOp::Slots slots = op->slots;
-  ParkedSlot& parked = routes_.Park(slots.front());
-  if (routes_.owner(slots.front()).gid == from) {
-    parked.refused_by = from;
-    ArmRefusedTimer();
-  }
   ++parked_ops_;
-  parked.returned.PushBack(std::move(op));
-  // Only now: it may let go what is parked, this op first.
-  NoteResolved(from, slots);
-  TryUnpark(slots.front());
+  routes_.Park(slot).returned.InsertByNumber(std::move(op));
+  // Only now: it may let go what is parked, in order.
+  NoteResolved(from, std::move(slots));
+}
+
+// An op that was not executed may not go before older ones of its slot that the group refused.
+bool RouterImpl::TakeBack(OpPtr& op) {
+  for (shard::Slot slot : op->slots) {
+    ParkedSlot* parked = routes_.parked(slot);
+    if (parked == nullptr || parked->refused_by != op->gid) continue;
+    Return(std::move(op), slot);
+    return true;
+  }
+  return false;
 }
 
 void RouterImpl::FollowMove(shard::Slot slot, const wire::Result& result) {

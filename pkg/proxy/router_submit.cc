@@ -135,6 +135,7 @@ void RouterImpl::Scatter(OpPtr op, ArgSpan args, std::span<const int> positions)
   std::vector<OpPtr> parts;
   for (const auto& [gid, keys] : by_group) {
     OpPtr part = NewOp(*op->command, resp::Version{op->resp_version}, op->hold);
+    part->number = op->number;
     part->submitted = op->submitted;
     part->deadline = op->deadline;
     part->call = op->call;
@@ -202,6 +203,7 @@ void RouterImpl::FanOut(OpPtr op) {
   std::vector<OpPtr> parts;
   for (uint64_t gid : groups) {
     OpPtr part = NewOp(*op->command, resp::Version{op->resp_version}, op->hold);
+    part->number = op->number;
     part->submitted = op->submitted;
     part->deadline = op->deadline;
     part->scan = true;

@@ -70,6 +70,7 @@ struct ShardOp {
   bool live = false;          // counted by the router, due at its deadline unless answered
   bool entered = false;       // its lane counts it
   bool answered = false;      // its client has the answer, or is gone
+  uint64_t number = 0;        // in the order submitted; the parts of a command share its
   size_t accounted = 0;       // cost() when it came
   Clock::Duration submitted{};
   Clock::Duration sent{};
@@ -120,6 +121,14 @@ class OpQueue {
     if (tail_ == nullptr) tail_ = op.get();
     op->next = std::move(head_);
     head_ = std::move(op);
+  }
+  // Behind those with smaller numbers; the queue is in the order of numbers.
+  void InsertByNumber(OpPtr op) {
+    if (empty() || tail_->number <= op->number) return PushBack(std::move(op));
+    OpPtr* at = &head_;
+    while ((*at)->number <= op->number) at = &(*at)->next;
+    op->next = std::move(*at);
+    *at = std::move(op);
   }
   OpPtr PopFront() {
     OpPtr op = std::move(head_);

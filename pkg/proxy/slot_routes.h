@@ -13,7 +13,7 @@
 namespace kdb::proxy {
 
 struct ParkedSlot {
-  OpQueue returned;         // answered by a group; all older than `fresh`
+  OpQueue returned;         // were at a group; by number, all older than `fresh`
   OpQueue fresh;            // not sent yet
   uint64_t draining = 0;    // the former owner, while it has unresolved ops of the slot
   uint64_t refused_by = 0;  // the group that answered frozen or not_owner; it is asked again
