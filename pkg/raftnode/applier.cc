@@ -32,11 +32,18 @@ void Applier::Submit(std::vector<CommittedEntry> entries, std::vector<Waiter> wa
 }
 
 void Applier::SubmitReads(ReadBatch batch) {
+  if (QueueReads(batch)) return;
+  for (PendingRead& read : batch.reads) read.done(absl::OkStatus());
+}
+
+bool Applier::QueueReads(ReadBatch& batch) {
   MutexLock lock(mu_);
+  if (reads_.empty() && batch.index <= applied_) return false;
   // A read point is a commit index, which a new leader may learn late: keep the order of the queue.
   if (!reads_.empty()) batch.index = std::max(batch.index, reads_.back().index);
   reads_.push_back(std::move(batch));
   ScheduleLocked();
+  return true;
 }
 
 size_t Applier::queued_bytes() const {
@@ -83,7 +90,7 @@ void Applier::TakeBatch() {
 
 void Applier::ApplyBatch() {
   KDB_CHECK(batch_.front().entry.index == applied_ + 1, "entry {} after {}",
-            batch_.front().entry.index, applied_);
+            batch_.front().entry.index, applied_.load());
   std::vector<Payload> results;
   Clock::Duration begin = clock_.Monotonic();
   absl::Status status = machine_.Apply(batch_, &results);

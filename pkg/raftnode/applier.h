@@ -2,6 +2,7 @@
 // reads when their point is reached.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -29,7 +30,7 @@ class Applier {
 
   // Raft role. `entries` continue those of the last call; `waiters` are some of theirs, in order.
   void Submit(std::vector<CommittedEntry> entries, std::vector<Waiter> waiters);
-  // Raft role. Read points never go down.
+  // Raft role. Read points never go down. Reads whose point is applied already run at once, on the caller: a hop less.
   void SubmitReads(ReadBatch batch);
   // Of entries submitted and not yet applied. Thread-safe.
   size_t queued_bytes() const;
@@ -38,6 +39,9 @@ class Applier {
   void FailAll();
 
  private:
+  // False, and untouched, when its point is applied already.
+  bool QueueReads(ReadBatch& batch);
+
   // Apply role.
   void Run();
   void TakeBatch();
@@ -65,7 +69,7 @@ class Applier {
   std::vector<CommittedEntry> batch_;  // being applied; kept for the retry when the disk is full
   std::vector<Waiter> batch_waiters_;
   size_t batch_bytes_ = 0;
-  raft::Index applied_;
+  std::atomic<raft::Index> applied_;  // set on the apply role, after the state machine shows it
   std::chrono::milliseconds retry_after_{0};  // 0: not retrying
   bool failed_ = false;
 };

@@ -72,11 +72,12 @@ class Observer {
 // Runs on the apply role (OK) or the raft role (errors), never inside Propose; must not block.
 // OK: the state machine's result. Errors, and what is known of the proposal:
 //   FAILED_PRECONDITION  not leader: it will never be applied
-//   RESOURCE_EXHAUSTED, UNAVAILABLE  refused before the log (mailbox, uncommitted bytes, transfer):
-//   never applied ABORTED              leadership was lost after it was logged: unknown
+//   RESOURCE_EXHAUSTED   refused before the log (mailbox, uncommitted bytes): never applied. "disk full: ..." when it is
+//   UNAVAILABLE          refused before the log (a transfer is under way, stopping): never applied
+//   ABORTED              leadership was lost after it was logged: unknown
 using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;
 // OK: the state machine has applied all that was committed when the read began; runs on the apply
-// role. Errors come on the raft role.
+// or the raft role, errors on the raft role; must not block.
 using ReadDone = absl::AnyInvocable<void(absl::Status)>;
 
 class RaftNode {
