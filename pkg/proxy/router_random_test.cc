@@ -120,7 +120,10 @@ class RandomRun {
         group.Elect();
         break;
       case 2:
-        if (random.OneIn(4)) group.ForgetSessions();
+        if (!random.OneIn(3)) break;
+        group.Depose();
+        group.ForgetSessions();
+        group.Elect();
         break;
       case 3:
         if (moves_) MoveOne();

@@ -81,6 +81,20 @@ TEST_F(RouterSession, SendsTheSameBytesToTheNextLeader) {
   EXPECT_THAT(TakeReplies(), ElementsAre("incr n: :1"));
 }
 
+TEST_F(RouterSession, ANumberThatMayBeInALogKeepsItsBytesThroughRefusalsAndTimeouts) {
+  ScriptedLink& old = Ready();
+  Send("incr n");
+  Settle();
+  std::string bytes = old.writes[0];
+  old.handler.OnLeaderChanged("1c");
+  Settle();
+  links_.Of(1)->Refused(0, BatchCode::kNotLeader, "1b");
+  RunFor(11000 * kMs);
+  EXPECT_THAT(TakeReplies(), ElementsAre(HasSubstr("-UNKNOWN")));
+  while (links_.Of(1) == nullptr || links_.Of(1)->writes.empty()) RunFor(10 * kMs);
+  EXPECT_EQ(links_.Of(1)->writes[0], bytes);
+}
+
 TEST_F(RouterSession, FollowsTheHintOfAMemberThatDoesNotLead) {
   ScriptedLink& link = Ready();
   Send("incr n");
