@@ -121,11 +121,13 @@ class Load:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise Failure("kdb-load does not end") from None
+        if self.process.returncode != 0:
+            raise Failure(f"kdb-load ended with {self.process.returncode}")
         summary = json.loads(out)
         self.test.add(operations=summary["operations"], unknown=summary["unknown"],
                       refused=sum(summary["refused"].values()), reconnects=summary["reconnects"])
-        if summary["wrong"] or summary["hung"]:
-            raise Failure(f"the load saw wrong errors or no reply in 20 s: {summary}")
+        if summary["wrong"] or summary["hung"] or summary["early"]:
+            raise Failure(f"the load saw wrong errors, errors before the deadline, or no reply in 20 s: {summary}")
         return summary
 
     def abandon(self):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kill: under mixed load, kill -9 a random process or many at once; nothing acknowledged is lost, nothing is done twice, every
-read is linearizable. With --power-off on servers whose unsynced bytes die with them; with --lose-syncs these do not sync at
-all, and the test must see it.
+read is linearizable. With --power-off on servers whose unsynced bytes die with them; with --lose-syncs these do not sync (all
+files, or their raft log), and the test must see it.
 """
 
 import time
@@ -15,7 +15,7 @@ READ_BACK_LATER = 3  # rounds after which a round's keys are read again, beside 
 def arguments(parser):
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--power-off", action="store_true")
-    parser.add_argument("--lose-syncs", action="store_true", help="succeed only if data are lost")
+    parser.add_argument("--lose-syncs", choices=["all", "fdatasync"], help="succeed only if that is noticed")
 
 
 def victims(test, cluster, number):
@@ -79,7 +79,7 @@ def kill(test):
     if test.args.lose_syncs:
         with cluster:  # born on a disk that keeps its word
             pass
-        cluster.env["KDB_LOSE_SYNCS"] = "1"
+        cluster.env["KDB_LOSE_SYNCS"] = test.args.lose_syncs
         must_lose(test, cluster)
         return
     with cluster:

@@ -77,8 +77,8 @@ class Worker {
     for (Workload::Call& call : calls) call.op.call = now;
     absl::Status status = client.Send(bytes);
     for (Workload::Call& call : calls) {
-      absl::StatusOr<Reply> reply = status;
-      if (status.ok()) reply = client.Receive(kReplyTimeout);
+      absl::StatusOr<Reply> reply =
+          status.ok() ? client.Receive(kReplyTimeout) : absl::StatusOr<Reply>(status);
       if (reply.ok()) {
         if (recorder_.Record(std::move(call.op), *reply) == Outcome::kUnknown) {
           keys_.CountUnknown(call.slot);

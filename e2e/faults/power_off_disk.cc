@@ -10,14 +10,43 @@
 namespace kdb::process {
 namespace {
 
+// Segments of the raft log of kv and meta.
+bool IsRaftLog(std::string_view path) {
+  return path.find("/log/") != path.npos || path.find("/wal/") != path.npos;
+}
+
+// A file whose fdatasync does nothing.
+class UnsyncedFile final : public File {
+ public:
+  explicit UnsyncedFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
+
+  absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t n, char* out) const override {
+    return file_->ReadAt(offset, n, out);
+  }
+  absl::Status WriteAt(uint64_t offset, std::string_view data) override {
+    return file_->WriteAt(offset, data);
+  }
+  absl::Status Allocate(uint64_t size) override { return file_->Allocate(size); }
+  absl::Status Truncate(uint64_t size) override { return file_->Truncate(size); }
+  absl::StatusOr<uint64_t> Size() const override { return file_->Size(); }
+  absl::Status DataSync() override { return absl::OkStatus(); }
+  absl::Status Sync() override { return file_->Sync(); }
+  absl::Status Close() override { return file_->Close(); }
+
+ private:
+  const std::unique_ptr<File> file_;
+};
+
 // Owns the file system below as well.
 class PowerOffDisk final : public FileSystem {
  public:
-  PowerOffDisk(std::unique_ptr<FileSystem> base, std::unique_ptr<CrashFileSystem> fs)
-      : base_(std::move(base)), fs_(std::move(fs)) {}
+  PowerOffDisk(std::unique_ptr<FileSystem> base, std::unique_ptr<CrashFileSystem> fs, bool lose_log)
+      : base_(std::move(base)), fs_(std::move(fs)), lose_log_(lose_log) {}
 
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
-    return fs_->Open(path, mode);
+    KDB_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_->Open(path, mode));
+    if (!lose_log_ || !IsRaftLog(path)) return file;
+    return std::make_unique<UnsyncedFile>(std::move(file));
   }
   absl::StatusOr<bool> Exists(const std::string& path) override { return fs_->Exists(path); }
   absl::StatusOr<std::vector<std::string>> List(const std::string& dir) override {
@@ -44,11 +73,12 @@ class PowerOffDisk final : public FileSystem {
  private:
   const std::unique_ptr<FileSystem> base_;
   const std::unique_ptr<CrashFileSystem> fs_;  // uses base_
+  const bool lose_log_;
 };
 
-bool LoseSyncs() {
+bool LoseSyncs(std::string_view which) {
   const char* value = std::getenv("KDB_LOSE_SYNCS");
-  return value != nullptr && std::string_view(value) == "1";
+  return value != nullptr && value == which;
 }
 
 }  // namespace
@@ -57,8 +87,8 @@ absl::StatusOr<std::unique_ptr<FileSystem>> OpenDisk(const std::string& data_dir
   std::unique_ptr<FileSystem> base = NewPosixFileSystem();
   KDB_RETURN_IF_ERROR(CreateDirs(*base, data_dir));
   KDB_ASSIGN_OR_RETURN(auto fs,
-                       CrashFileSystem::Create(*base, data_dir, {.lose_syncs = LoseSyncs()}));
-  return std::make_unique<PowerOffDisk>(std::move(base), std::move(fs));
+                       CrashFileSystem::Create(*base, data_dir, {.lose_syncs = LoseSyncs("all")}));
+  return std::make_unique<PowerOffDisk>(std::move(base), std::move(fs), LoseSyncs("fdatasync"));
 }
 
 }  // namespace kdb::process

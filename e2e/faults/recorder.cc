@@ -28,6 +28,10 @@ Outcome Recorder::Record(testing::Operation op, const Reply& reply) {
     return Outcome::kDone;
   }
   std::string code = reply.text.substr(0, reply.text.find(' '));
+  if (now - op.call < kPatience / std::chrono::nanoseconds(1) &&
+      (code == "UNKNOWN" || code == "TIMEOUT")) {
+    ++early_[reply.text];
+  }
   if (code == "UNKNOWN") {
     RecordOpen(std::move(op), false);
     return Outcome::kUnknown;
@@ -54,6 +58,7 @@ void Recorder::Add(Recorder&& other) {
                   std::make_move_iterator(other.history_.end()));
   for (const auto& [code, n] : other.refused_) refused_[code] += n;
   for (const auto& [text, n] : other.wrong_) wrong_[text] += n;
+  for (const auto& [text, n] : other.early_) early_[text] += n;
   unknown_ += other.unknown_;
   hung_ += other.hung_;
   reconnects_ += other.reconnects_;

@@ -15,6 +15,10 @@ namespace kdb::e2e {
 // Now, on the clock of all histories of this machine: CLOCK_MONOTONIC in nanoseconds.
 int64_t Now();
 
+// The proxy's deadline, less what clocks and threads may err: nobody is told -TIMEOUT or -UNKNOWN
+// sooner.
+inline constexpr std::chrono::milliseconds kPatience{9'000};
+
 enum class Outcome { kDone, kUnknown, kRefused, kWrong };
 
 // One connection's record. Not thread-safe.
@@ -34,6 +38,7 @@ class Recorder {
  private:
   std::vector<testing::Operation> history_;
   std::map<std::string, uint64_t> refused_;  // by error code: nothing was executed
+  std::map<std::string, uint64_t> early_;    // refused_ or unknown in less than kPatience
   std::map<std::string, uint64_t> wrong_;    // errors that no command of the load may get
   uint64_t unknown_ = 0;
   uint64_t hung_ = 0;

@@ -59,7 +59,8 @@ Workload::Call Workload::NextCall() {
   call.slot = choice.slot;
   call.op.key = std::move(choice.key);
   call.op.client = client_;
-  if (call.op.kind == OpKind::kIncr) call.op.argument = "1";
+  if (call.op.kind == OpKind::kIncr)
+    call.op.argument = std::string("1");  // GCC 12 warns about assign(const char*)
   if (call.op.kind == OpKind::kSet || call.op.kind == OpKind::kAppend) {
     call.op.argument = fmt::format("{}-{},", client_, ++sequence_);
   }
