@@ -60,10 +60,25 @@ class MetaCatalogAdmin final : public CatalogAdmin {
   std::unique_ptr<Executor> changes_;
 };
 
+// For a proxy that was given kv servers only: they serve the catalog, and cannot change it.
+class NoMeta final : public CatalogAdmin {
+ public:
+  void Query(QueryDone done) override { done(Unavailable()); }
+  void Join(uint64_t, std::vector<std::string>, Done done) override { done(Unavailable()); }
+  void Leave(uint64_t, Done done) override { done(Unavailable()); }
+  void Move(uint64_t, std::vector<uint32_t>, Done done) override { done(Unavailable()); }
+
+ private:
+  static absl::Status Unavailable() {
+    return absl::UnavailableError("this proxy was not given the addresses of meta servers");
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<CatalogAdmin> NewMetaCatalogAdmin(std::vector<std::string> meta_seeds,
                                                   Random random) {
+  if (meta_seeds.empty()) return std::make_unique<NoMeta>();
   return std::make_unique<MetaCatalogAdmin>(std::move(meta_seeds), random);
 }
 

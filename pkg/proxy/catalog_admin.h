@@ -31,7 +31,7 @@ class CatalogAdmin {
   virtual void Move(uint64_t gid, std::vector<uint32_t> slots, Done done) = 0;
 };
 
-// Over gRPC. Calls wait for one another: there are few.
+// Over gRPC; without seeds every call is UNAVAILABLE. Calls wait for one another: there are few.
 std::unique_ptr<CatalogAdmin> NewMetaCatalogAdmin(std::vector<std::string> meta_seeds,
                                                   Random random);
 
