@@ -246,4 +246,5 @@ def abuse(test):
             check_memory(test, cluster)
 
 
-run(abuse)
+if __name__ == "__main__":
+    run(abuse)

@@ -70,6 +70,7 @@ std::string Recorder::Summary() const {
                         {"unknown", unknown_},
                         {"refused", refused_},
                         {"wrong", wrong_},
+                        {"early", early_},
                         {"hung", hung_},
                         {"reconnects", reconnects_},
                         {"slowest_ms", slowest_ns_ / 1'000'000}}

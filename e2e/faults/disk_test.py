@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Full and read-only disks: a clear error, readiness false, no lie to a client; service again when there is room.
+
+The kv servers' directories are small tmpfs in a mount namespace of the test's own.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+from abuse_test import Client
+from cluster import Cluster, Failure, http, wait_for
+from harness import Load, Skip, run
+from prober import Prober
+
+NAMESPACE = "KDB_TEST_NAMESPACE"  # set in the process that has one
+TMPFS_BYTES = 400 << 20
+ROOM_BYTES = 1 << 20  # left when a disk is filled
+
+
+def enter_namespace():
+    """Starts this program again in a mount namespace of its own."""
+    if os.environ.get(NAMESPACE) == "1":
+        return
+    probe = subprocess.run(["unshare", "--mount", "--propagation", "private", "true"], stdin=subprocess.DEVNULL,
+                           capture_output=True, check=False)
+    if probe.returncode == 0:
+        os.environ[NAMESPACE] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, "-B", *sys.argv])
+
+
+def mount(*args):
+    subprocess.run(["mount", *args], check=True, stdin=subprocess.DEVNULL)
+
+
+def prepare(test, cluster):
+    """Each kv has a disk of its own. kdbctl takes a directory for a demo's when demo.json is there."""
+    cluster.dir.mkdir()
+    (cluster.dir / "demo.json").write_text("{}\n")
+    for i in range(3):
+        directory = cluster.dir / f"kv-{i}"
+        directory.mkdir()
+        mount("-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "kdb-test", str(directory))
+
+
+def ballast(cluster, name):
+    return cluster.dir / name / "ballast"
+
+
+def fill(cluster, name):
+    fs = os.statvfs(cluster.dir / name)
+    size = fs.f_bavail * fs.f_frsize - ROOM_BYTES
+    with open(ballast(cluster, name), "wb") as f:
+        os.posix_fallocate(f.fileno(), 0, max(size, 1))
+
+
+def write_until_refused(client, seconds=60):
+    """SETs until one is refused for want of room. Returns what was acknowledged, and the refusal."""
+    acknowledged = {}
+    value = os.urandom(256 << 10)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        key = f"full:{len(acknowledged)}"
+        reply = client.run("SET", key, value)
+        if reply == b"+OK":
+            acknowledged[key] = value
+        elif reply.startswith(b"-OOM"):
+            return acknowledged, reply
+        elif not reply.startswith((b"-TIMEOUT", b"-UNKNOWN")):
+            raise Failure(f"SET on a full disk: {reply!r}")
+    raise Failure(f"no refusal in {seconds} s; {len(acknowledged)} writes were acknowledged")
+
+
+def check_values(client, acknowledged):
+    for key, value in acknowledged.items():
+        if client.run("GET", key) != value:
+            raise Failure(f"{key} was acknowledged and is lost")
+
+
+def one_full_disk(test, cluster):
+    """A follower without room: it says so, and nobody else notices."""
+    leader = cluster.leader()["name"]
+    follower = test.random.choice([n for n in cluster.names("kv") if n != leader])
+    prober = Prober(cluster.port)
+    prober.start()
+    load = Load(test, cluster, "one").start()
+    fill(cluster, follower)
+    try:
+        with Client(cluster.port) as client:
+            for i in range(200):  # more than the room in its preallocated log
+                reply = client.run("SET", f"big:{i % 20}", os.urandom(256 << 10))
+                if reply != b"+OK":
+                    raise Failure(f"SET with one follower's disk full: {reply!r}")
+        wait_for(f"{follower} is not ready", lambda: not cluster.ready(follower), 30)
+        test.say(f"{follower} is full: {http(cluster.process(follower)['admin'], '/readyz')}")
+        ballast(cluster, follower).unlink()
+        cluster.wait_ready(60)
+        load.stop()
+    finally:
+        load.abandon()
+        prober.stop()
+    load.read_back()
+    load.check()
+    if prober.errors():
+        raise Failure(f"clients saw errors: {dict(prober.errors())}")
+
+
+def all_full_disks(test, cluster):
+    """No replica has room: writes are refused with -OOM, reads are served; with room, writes are served again."""
+    for name in cluster.names("kv"):
+        fill(cluster, name)
+    with Client(cluster.port) as client:
+        acknowledged, reply = write_until_refused(client)
+        test.say(f"after {len(acknowledged)} writes: {reply.decode()}")
+        wait_for("some kv is not ready", lambda: not all(cluster.ready(n) for n in cluster.names("kv")), 10)
+        check_values(client, acknowledged)
+        for name in cluster.names("kv"):
+            ballast(cluster, name).unlink()
+        start = time.monotonic()
+        wait_for("a write with room again", lambda: client.run("SET", "room", "again") == b"+OK", 30, step=0.1)
+        test.summary["served_again_ms"] = round((time.monotonic() - start) * 1000)
+        cluster.wait_ready()
+        check_values(client, acknowledged)
+    test.summary["acknowledged_before_full"] = len(acknowledged)
+
+
+def survives_restart_full(test, cluster):
+    """Killed while full: every replica starts on a full disk, or says clearly why not; with room all is there."""
+    for name in cluster.names("kv"):
+        fill(cluster, name)
+    with Client(cluster.port) as client:
+        acknowledged, _ = write_until_refused(client)
+    killed = cluster.kill(cluster.names("kv"))
+    cluster.wait_restarted(killed)
+    time.sleep(1)
+    for name in cluster.names("kv"):
+        ballast(cluster, name).unlink()
+    cluster.wait_ready()
+    with Client(cluster.port) as client:
+        check_values(client, acknowledged)
+
+
+def read_only_start(test, cluster):
+    """A server on a read-only directory ends with an error that names it."""
+    directory = test.work / "read-only"
+    directory.mkdir()
+    mount("-t", "tmpfs", "-o", "ro", "kdb-test", str(directory))
+    for kind, name in (("kv", "kv-0"), ("meta", "meta-0")):
+        argv = list(cluster.process(name)["argv"])
+        for flag, value in (("--data-dir", str(directory)), ("--listen", f"127.0.0.1:{cluster.port + 38}"),
+                            ("--admin-listen", f"127.0.0.1:{cluster.port + 68}")):
+            argv[argv.index(flag) + 1] = value
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+        said = (result.stdout + result.stderr).strip()
+        test.say(f"kdb-{kind} on a read-only directory: exit code {result.returncode}, {said[-300:]}")
+        if result.returncode == 0 or str(directory) not in said or "ead-only" not in said:
+            raise Failure(f"kdb-{kind} on a read-only directory is not clear: {result.returncode}, {said}")
+
+
+def disk(test):
+    if os.environ.get(NAMESPACE) != "1":
+        raise Skip("no mount namespace: root and unshare are needed")
+    cluster = Cluster(test.build, test.work / "cluster",
+                      kv_flags=["--segment-size=4MiB", "--flush-log=8MiB", "--log-keep=160MiB", "--memtable=8MiB"])
+    prepare(test, cluster)
+    with cluster:
+        pids = {p["name"]: p["pid"] for p in cluster.processes()}
+        for scene in (read_only_start, one_full_disk, all_full_disks):
+            scene(test, cluster)
+            test.say(f"{scene.__name__}: ok")
+        if {p["name"]: p["pid"] for p in cluster.processes()} != pids:
+            raise Failure("a server died")
+        survives_restart_full(test, cluster)
+        test.say("survives_restart_full: ok")
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    run(disk)
