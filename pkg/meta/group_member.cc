@@ -6,9 +6,12 @@
 
 #include "pkg/base/check.h"
 #include "pkg/base/status.h"
+#include "pkg/raftnode/hand_over.h"
 
 namespace kdb::meta {
 namespace {
+
+constexpr std::chrono::milliseconds kHandOverLimit{1000};
 
 const char* RoleName(raft::Role role) {
   switch (role) {
@@ -44,6 +47,11 @@ GroupMember::GroupMember(const Environment& env, const raftnode::Identity& ident
     : env_(env), birth_(*identity.birth), self_(SelfOf(identity)), links_(links) {}
 
 GroupMember::~GroupMember() {
+  if (node_ != nullptr) {
+    if (absl::Status s = raftnode::HandOver(*node_, kHandOverLimit); !s.ok()) {
+      env_.logger->info("leadership is not handed over: {}", std::string(s.message()));
+    }
+  }
   links_.raft_service.Detach();
   links_.replica.Detach();
   // Before its roles: it waits for what runs on them.

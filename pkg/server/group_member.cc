@@ -6,6 +6,11 @@
 #include "pkg/base/status.h"
 
 namespace kdb::server {
+namespace {
+
+constexpr std::chrono::milliseconds kHandOverLimit{1000};
+
+}  // namespace
 
 struct GroupMember::Threads {
   explicit Threads(size_t readers) {
@@ -79,6 +84,15 @@ GroupMember::~GroupMember() {
   replica_.reset();
   transport_.reset();
   threads_.reset();
+}
+
+void GroupMember::PrepareStop() {
+  if (absl::Status s = replica_->HandOver(kHandOverLimit); !s.ok()) {
+    services_.logger->info("leadership is not handed over: {}", std::string(s.message()));
+  }
+  if (absl::Status s = engine_->Flush(); !s.ok()) {
+    services_.logger->warn("the engine is not flushed, the next start replays more: {}", std::string(s.message()));
+  }
 }
 
 absl::Status GroupMember::Accept(const raftpb::Hello& hello) {

@@ -44,6 +44,9 @@ class GroupMember final : private rpc::RaftSink {
                                                             const Services& services);
   ~GroupMember() override;
 
+  // Before a planned stop: hands leadership over if it can, and flushes the engine so that the next start replays little.
+  void PrepareStop();
+
   Replica& replica() { return *replica_; }
   const catalog::BirthCertificate& birth() const { return birth_; }
   raft::NodeId id() const { return self_.id; }

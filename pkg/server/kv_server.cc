@@ -125,6 +125,7 @@ KvServerImpl::~KvServerImpl() {
     MutexLock lock(mu_);
     member.swap(member_);
   }
+  if (member != nullptr) member->PrepareStop();
   // Streams end first: the server's shutdown waits for them.
   shard_service_.Detach();
   if (server_) server_->Shutdown(std::chrono::system_clock::now());

@@ -6,6 +6,7 @@
 
 #include "pkg/base/coding.h"
 #include "pkg/base/status.h"
+#include "pkg/raftnode/hand_over.h"
 #include "pkg/wire/batch.h"
 
 namespace kdb::server {
@@ -185,6 +186,10 @@ void Replica::OwnSlots(const kv::OwnSlots& own, absl::AnyInvocable<void(absl::St
 
 void Replica::TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) {
   node_->TransferLeader(target, std::move(done));
+}
+
+absl::Status Replica::HandOver(std::chrono::milliseconds limit) {
+  return raftnode::HandOver(*node_, limit);
 }
 
 void Replica::SetMembers(const std::vector<catalog::Member>& members) {

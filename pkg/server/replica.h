@@ -71,6 +71,9 @@ class Replica final : private raftnode::Observer {
   void OwnSlots(const kv::OwnSlots& own, absl::AnyInvocable<void(absl::Status)> done);
   void TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done);
 
+  // Before a planned stop; blocks, at most `limit`.
+  absl::Status HandOver(std::chrono::milliseconds limit);
+
   void Deliver(std::vector<raft::Message> messages) { node_->Deliver(std::move(messages)); }
   void ReportUnreachable(raft::NodeId peer) { node_->ReportUnreachable(peer); }
   // Members at their present addresses, by the newest catalog.
