@@ -50,7 +50,8 @@ absl::Status RaftMember::Start() {
                  options, id_, initial_conf_, fs,
                  {*raft_executor, *log_executor, *apply_executor, *background_executor}, *machine_,
                  *transport_, *this, clock, Random(loop_.random().Next()), metrics));
-  network_.Attach(id_, node_.get());
+  network_.Attach(
+      id_, [this](std::vector<raft::Message> messages) { node_->Deliver(std::move(messages)); });
   return absl::OkStatus();
 }
 

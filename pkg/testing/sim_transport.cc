@@ -24,10 +24,11 @@ std::unique_ptr<raftnode::Transport> SimRaftNetwork::Connect(raft::NodeId id) {
 }
 
 void SimRaftNetwork::Send(raft::NodeId from, raft::Message message) {
+  if (tap_) tap_(message);
   raft::NodeId to = message.to;
   network_.Send(Endpoint(from), Endpoint(to), [this, to, message = std::move(message)] {
-    raftnode::RaftNode* node = nodes_[to];
-    if (node != nullptr) node->Deliver({message});
+    const Sink& sink = sinks_[to];
+    if (sink) sink({message});
   });
 }
 

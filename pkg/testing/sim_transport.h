@@ -1,10 +1,13 @@
 // raftnode::Transport over SimNetwork, for the members of one group.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <utility>
+#include <vector>
 
-#include "pkg/raftnode/raft_node.h"
+#include "pkg/raft/types.h"
 #include "pkg/raftnode/transport.h"
 #include "pkg/testing/sim_network.h"
 
@@ -18,8 +21,11 @@ class SimRaftNetwork {
 
   EndpointId Endpoint(raft::NodeId id) const { return base_ + id; }
   std::unique_ptr<raftnode::Transport> Connect(raft::NodeId id);
-  // Messages to `id` go to `node`; null: it is down and they are lost.
-  void Attach(raft::NodeId id, raftnode::RaftNode* node) { nodes_[id] = node; }
+  // Messages to `id` go to `sink`; null: it is down and they are lost.
+  using Sink = std::function<void(std::vector<raft::Message>)>;
+  void Attach(raft::NodeId id, Sink sink) { sinks_[id] = std::move(sink); }
+  // Sees every message that is sent, lost ones too.
+  void SetTap(std::function<void(const raft::Message&)> tap) { tap_ = std::move(tap); }
 
  private:
   class Link;
@@ -27,7 +33,8 @@ class SimRaftNetwork {
 
   SimNetwork& network_;
   const EndpointId base_;
-  std::map<raft::NodeId, raftnode::RaftNode*> nodes_;
+  std::map<raft::NodeId, Sink> sinks_;
+  std::function<void(const raft::Message&)> tap_;
 };
 
 }  // namespace kdb::testing
