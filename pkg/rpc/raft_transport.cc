@@ -43,7 +43,9 @@ class GrpcRaftTransport::Lane : public std::enable_shared_from_this<GrpcRaftTran
   bool Enqueue(const raft::Message& message) {
     MutexLock lock(mu_);
     size_t bytes = MessageBytes(message);
-    if (closed_ || queued_bytes_ + bytes > shared_->options.max_queued_bytes) return false;
+    // An empty queue takes any message: one entry may be larger than the bound.
+    bool full = queued_bytes_ > 0 && queued_bytes_ + bytes > shared_->options.max_queued_bytes;
+    if (closed_ || full) return false;
     if (stream_ == nullptr && !OpenLocked()) return false;
     ToProto(message, NextRequestLocked(bytes).proto.add_messages());
     queued_bytes_ += bytes;

@@ -61,7 +61,7 @@ class RaftService final : public raftpb::RaftTransport::CallbackService {
 absl::Status CheckHello(const raftpb::Hello& hello, const MemberIdentity& self);
 
 struct TransportOptions {
-  size_t max_queued_bytes = 16 << 20;                // per peer and lane; beyond, messages are dropped
+  size_t max_queued_bytes = 16 << 20;                // per peer and lane, or one message; beyond, messages are dropped
   size_t max_request_bytes = 4 << 20;                // of messages in one gRPC message, or one message
 };
 
