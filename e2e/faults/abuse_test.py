@@ -11,7 +11,7 @@ import threading
 import time
 
 from cluster import Cluster, Failure, die_with_parent, http, wait_for
-from harness import Skip, percentiles, run
+from harness import Skip, percentiles, play_all, run
 from prober import Prober
 
 MAX_BULK = 16 << 20
@@ -136,6 +136,17 @@ def slow_reader(test, cluster):
             expect("GET of a slow reader", client.reply(), value)
 
 
+def large_replies(test, cluster):
+    """Writes whose replies together are larger than any message between proxy and shard."""
+    value = test.random.randbytes(1 << 20)
+    with Client(cluster.port) as client:
+        for i in range(64):
+            expect("SET of 1 MiB", client.run("SET", f"{{large}}{i}", value), b"+OK")
+        client.send(b"".join(command("GETDEL", f"{{large}}{i}") for i in range(64)))
+        for _ in range(64):
+            expect("GETDEL in a pipeline", client.reply(), value)
+
+
 def limits(test, cluster):
     value = test.random.randbytes(MAX_BULK)
     with Client(cluster.port) as client:
@@ -241,9 +252,9 @@ def abuse(test):
     if not pathlib.Path("/proc/self/status").exists():
         raise Skip("no /proc")
     with Cluster(test.build, test.work / "cluster") as cluster:
-        for scene in (garbage, half_open, slow_reader, limits, pipeline, idle_connections):
-            witnessed(test, cluster, scene)
-            check_memory(test, cluster)
+        play_all(test, [lambda scene=scene: witnessed(test, cluster, scene)
+                        for scene in (garbage, half_open, limits, pipeline, idle_connections, slow_reader, large_replies)])
+        check_memory(test, cluster)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,19 @@ def percentiles(values):
             for name, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1))}
 
 
+def play_all(test, scenes):
+    """Plays every scene, whatever became of those before; fails if any did."""
+    failures = []
+    for scene in scenes:
+        try:
+            scene()
+        except Failure as e:
+            test.say(f"FAILED: {e}")
+            failures.append(str(e))
+    if failures:
+        raise Failure("; ".join(failures))
+
+
 def parse(add_arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True, help="CMake's build directory")
