@@ -14,7 +14,7 @@ CSV = ('"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_lat
 
 
 def run(ops_per_s, p50=1.0):
-    return {"ops_per_s": ops_per_s, "p50_ms": p50, "p99_ms": 2.0, "ops": 1000, "seconds": 1.0, "load_before": 0.5,
+    return {"ops_per_s": ops_per_s, "p50_ms": p50, "p99_ms": 2.0, "ops": 1000, "all_ops": 1000, "seconds": 1.0, "load_before": 0.5,
             "disk": {"p50_ms": 0.4, "p99_ms": 1.5},
             "processes": {"kv-0": {"cpu_s": 0.5, "context_switches": 10, "fdatasyncs": 20, "entries": 100}}}
 

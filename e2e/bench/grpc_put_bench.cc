@@ -149,6 +149,7 @@ class Worker {
   }
 
   const std::vector<uint32_t>& latencies_us() const { return latencies_us_; }
+  uint64_t answered() const { return answered_; }
   Clock::time_point last() const { return last_; }
 
  private:
@@ -186,6 +187,7 @@ class Worker {
       plan_->Fail();
       return;
     }
+    ++answered_;
     if (!plan_->Counts(last_)) return;
     auto latency = std::chrono::duration_cast<std::chrono::microseconds>(last_ - c->start);
     latencies_us_.push_back(static_cast<uint32_t>(latency.count()));
@@ -196,11 +198,13 @@ class Worker {
   const std::string value_;
   grpc::CompletionQueue queue_;  // outlives the calls of connections_
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<uint32_t> latencies_us_;
+  std::vector<uint32_t> latencies_us_;  // of the calls that count
+  uint64_t answered_ = 0;               // all calls
   Clock::time_point last_;
 };
 
-nlohmann::json Summary(const Options& options, double seconds, std::vector<uint32_t> latencies) {
+nlohmann::json Summary(const Options& options, double seconds, uint64_t answered,
+                       std::vector<uint32_t> latencies) {
   std::sort(latencies.begin(), latencies.end());
   auto percentile_ms = [&](double p) {
     size_t i = static_cast<size_t>(p * static_cast<double>(latencies.size() - 1));
@@ -211,6 +215,7 @@ nlohmann::json Summary(const Options& options, double seconds, std::vector<uint3
           {"connections", options.connections},
           {"seconds", seconds},
           {"ops", latencies.size()},
+          {"all_ops", answered},
           {"ops_per_s", static_cast<double>(latencies.size()) / seconds},
           {"p50_ms", percentile_ms(0.5)},
           {"p95_ms", percentile_ms(0.95)},
@@ -237,14 +242,16 @@ int Run(const Options& options) {
   for (std::thread& thread : threads) thread.join();
 
   std::vector<uint32_t> latencies;
+  uint64_t answered = 0;
   Clock::time_point last = plan.begin();
   for (const auto& worker : workers) {
     latencies.insert(latencies.end(), worker->latencies_us().begin(), worker->latencies_us().end());
+    answered += worker->answered();
     last = std::max(last, worker->last());
   }
   if (plan.failed() || latencies.empty()) return 1;
   std::chrono::duration<double> seconds = std::min(last, plan.end()) - plan.begin();
-  fmt::print("{}\n", Summary(options, seconds.count(), std::move(latencies)).dump());
+  fmt::print("{}\n", Summary(options, seconds.count(), answered, std::move(latencies)).dump());
   return 0;
 }
 

@@ -65,7 +65,6 @@ def sample(pid):
         "context_switches": switches,
         "write_calls": int(io["syscw"]),
         "read_calls": int(io["syscr"]),
-        "disk_write_bytes": int(io["write_bytes"]),
     }
 
 

@@ -122,7 +122,7 @@ def _cost_table(rows):
         for name, run in ((row["other"], row["theirs"]), ("kdb", row["ours"])):
             if not run:
                 continue
-            costs, ops = run["processes"], run["ops"]
+            costs, ops = run["processes"], run["all_ops"]
             cpu = sum(c["cpu_s"] for c in costs.values())
             body.append([
                 row["point"], name, f"{ops:,}",

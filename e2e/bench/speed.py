@@ -6,6 +6,9 @@ import os
 import disk
 from clients import NotMeasured, RedisBenchmark, grpc_run
 
+_DISK_SAMPLES = 200
+_ATTEMPTS = 4  # at a run that is long enough
+
 
 @dataclasses.dataclass(frozen=True)
 class RespPoint:
@@ -25,7 +28,13 @@ class RespPoint:
         return RedisBenchmark(self.test, self.connections, self.pipeline).calibrate(system.port, seconds)
 
     def run(self, system, seconds, requests):
-        return RedisBenchmark(self.test, self.connections, self.pipeline).run(system.port, seconds, requests)
+        del seconds
+        return RedisBenchmark(self.test, self.connections, self.pipeline).run(system.port, requests)
+
+    @staticmethod
+    def requests_for(seconds, result):
+        """How many to ask for when `result` took too short a time."""
+        return int(result["ops_per_s"] * seconds * 1.2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +55,8 @@ class GrpcPoint:
         del system, seconds
 
     def run(self, system, seconds, requests):
-        return grpc_run(self.binary, system.target(), system.name, self.operation, self.connections, seconds), requests
+        del requests
+        return grpc_run(self.binary, system.target(), system.name, self.operation, self.connections, seconds)
 
 
 def points(grpc_binary):
@@ -57,16 +67,26 @@ def points(grpc_binary):
     return resp + grpc
 
 
-def _measure(point, system, seconds, requests, directory):
+def _run_once(point, system, seconds, requests, directory):
     """One run with everything that is counted beside it."""
-    latency = disk.fdatasync_latency(directory, 200)
+    latency = disk.fdatasync_latency(directory, _DISK_SAMPLES)
     errors, before, load = system.errors(), system.sample(), os.getloadavg()[0]
-    result, requests = point.run(system, seconds, requests)
+    result = point.run(system, seconds, requests)
     after = system.sample()
     if system.errors() != errors:
         raise NotMeasured(f"{point.title}: {system.name} answered with errors")
-    costs = system.difference(before, after, result["ops"] // point.pipeline)
-    return {**result, "disk": latency, "load_before": load, "processes": costs}, requests
+    costs = system.difference(before, after, result["all_ops"] // point.pipeline)
+    return {**result, "disk": latency, "load_before": load, "processes": costs}
+
+
+def _measure(point, system, seconds, requests, directory):
+    """A run of at least `seconds`, and the number of requests to ask for the next time."""
+    for _ in range(_ATTEMPTS):
+        run = _run_once(point, system, seconds, requests, directory)
+        if not requests or run["seconds"] >= seconds:
+            return run, requests
+        requests = point.requests_for(seconds, run)
+    raise NotMeasured(f"{point.title}: no run took {seconds} s")
 
 
 def measure(systems, all_points, rounds, seconds, directory, say):
