@@ -83,6 +83,11 @@ absl::Status UnknownSubcommand(std::string_view container, std::string_view name
                                                 ToUpper(UpToNul(container))));
 }
 
+// MSET and MSETNX: judged before the keys are looked for, which lie elsewhere when one is missing.
+bool LacksAValue(const Command& command, size_t arguments) {
+  return command.last_key < 0 && command.key_step == 2 && arguments % 2 == 0;
+}
+
 }  // namespace
 
 std::span<const Command* const> AllCommands() { return TheTable().rows(); }
@@ -111,7 +116,9 @@ absl::Status Resolve(std::span<const std::string_view> args, const Command** com
     row = FindSubcommand(*row, args[1]);
     if (row == nullptr) return UnknownSubcommand(args[0], args[1]);
   }
-  if (!ArityMatches(*row, args.size())) return WrongArgumentCount(row->name);
+  if (!ArityMatches(*row, args.size()) || LacksAValue(*row, args.size())) {
+    return WrongArgumentCount(row->name);
+  }
   *command = row;
   return absl::OkStatus();
 }

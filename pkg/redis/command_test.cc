@@ -92,6 +92,9 @@ TEST(Resolve, RefusesInRedissWords) {
   EXPECT_EQ(Refusal({"foo", "a", "b"}),
             "ERR unknown command 'foo', with args beginning with: 'a' 'b' ");
   EXPECT_EQ(Refusal({"GET"}), "ERR wrong number of arguments for 'get' command");
+  EXPECT_EQ(Refusal({"mset", "a", "1", "b"}), "ERR wrong number of arguments for 'mset' command");
+  EXPECT_EQ(Refusal({"msetnx", "a", "1", "b"}),
+            "ERR wrong number of arguments for 'msetnx' command");
   EXPECT_EQ(Refusal({"client"}), "ERR wrong number of arguments for 'client' command");
   EXPECT_EQ(Refusal({"client", "id", "x"}),
             "ERR wrong number of arguments for 'client|id' command");

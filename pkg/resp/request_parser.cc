@@ -14,6 +14,8 @@ namespace {
 // What a parser keeps from one request to the next.
 constexpr size_t kKeptArguments = 64;
 constexpr size_t kKeptUnquotedBytes = 1024;
+constexpr int64_t kMaxArgumentsBeforeAuth = 10;
+constexpr int64_t kMaxBulkBeforeAuth = 16 << 10;
 
 template <typename T>
 void ClearAndShrink(std::vector<T>* v) {
@@ -110,6 +112,9 @@ RequestParser::Step RequestParser::ReadArgumentCount(std::string_view input) {
   if (!count || (*count > 0 && static_cast<uint64_t>(*count) > limits_.max_arguments)) {
     return Fail("Protocol error: invalid multibulk length");
   }
+  if (!authenticated_ && *count > kMaxArgumentsBeforeAuth) {
+    return Fail("Protocol error: unauthenticated multibulk length");
+  }
   arguments_left_ = *count > 0 ? *count : 0;
   position_ = scanned_ = next;
   return Step::kDone;
@@ -125,6 +130,9 @@ RequestParser::Step RequestParser::ReadBulkLength(std::string_view input) {
   const std::optional<int64_t> length = ParseCount(line.substr(1));
   if (!length || *length < 0 || static_cast<uint64_t>(*length) > limits_.max_bulk_bytes) {
     return Fail("Protocol error: invalid bulk length");
+  }
+  if (!authenticated_ && *length > kMaxBulkBeforeAuth) {
+    return Fail("Protocol error: unauthenticated bulk length");
   }
   const size_t size = static_cast<size_t>(*length);
   if (next + 2 > limits_.max_request_bytes || size > limits_.max_request_bytes - next - 2) {

@@ -36,6 +36,9 @@ class RequestParser {
 
   explicit RequestParser(const RequestLimits& limits);
 
+  // Whether the client has shown its password, if one is needed: until then requests are small, as
+  // in Redis. From the next Parse on.
+  void set_authenticated(bool authenticated) { authenticated_ = authenticated; }
   Outcome Parse(std::string_view input);
   // Into the input of the last Parse, or into the parser for quoted inline arguments: valid until
   // the next Parse.
@@ -65,6 +68,7 @@ class RequestParser {
   Outcome FailRequest(std::string_view message);
 
   RequestLimits limits_;
+  bool authenticated_ = true;
   Args args_;
   size_t consumed_ = 0;
   std::string error_;

@@ -133,6 +133,18 @@ TEST(RequestParser, LimitsBulksArgumentsAndWholeRequests) {
   EXPECT_EQ(ErrorOf(two + "$3\r\n", limits), "ERR Protocol error: too big request");
 }
 
+TEST(RequestParser, TakesOnlySmallRequestsBeforeAuthentication) {
+  auto before_auth = [](std::string_view input) {
+    RequestParser parser({});
+    parser.set_authenticated(false);
+    return parser.Parse(input) == Outcome::kError ? parser.error() : "";
+  };
+  EXPECT_EQ(before_auth("*10\r\n"), "");
+  EXPECT_EQ(before_auth("*11\r\n"), "ERR Protocol error: unauthenticated multibulk length");
+  EXPECT_EQ(before_auth("*1\r\n$16384\r\n"), "");
+  EXPECT_EQ(before_auth("*1\r\n$16385\r\n"), "ERR Protocol error: unauthenticated bulk length");
+}
+
 TEST(RequestParser, StaysFailed) {
   RequestParser parser({});
   ASSERT_EQ(parser.Parse("*x\r\n"), Outcome::kError);
