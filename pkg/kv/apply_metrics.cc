@@ -4,7 +4,7 @@ namespace kdb::kv {
 namespace {
 
 constexpr std::array<const char*, kBatchCodes> kBatchNames = {
-    "executed", "gap", "expired", "busy", "not_leader", "trimmed", "malformed"};
+    "executed", "gap", "expired", "busy", "not_leader", "trimmed", "malformed", "disk_full"};
 constexpr std::array<const char*, kResultCodes> kResultNames = {
     "reply", "moved", "not_owner", "frozen", "late", "by_index", "failed"};
 

@@ -12,7 +12,7 @@
 
 namespace kdb::kv {
 
-inline constexpr size_t kBatchCodes = static_cast<size_t>(wire::BatchCode::kMalformed) + 1;
+inline constexpr size_t kBatchCodes = static_cast<size_t>(wire::BatchCode::kDiskFull) + 1;
 
 // Of one Apply: counted only once its write has succeeded.
 struct ApplyCounts {

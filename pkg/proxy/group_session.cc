@@ -68,9 +68,9 @@ void GroupSession::Flush() {
   }
   if (idle()) return;
   if (leader_.link() == nullptr) return leader_.Want();
-  if (leaving_ || backing_off_) return;
-  SendReads();
-  SendWrites();
+  if (leaving_) return;
+  if (!backing_off_[kReads]) SendReads();
+  if (!backing_off_[kWrites]) SendWrites();
 }
 
 void GroupSession::SendReads() {
@@ -117,13 +117,21 @@ void GroupSession::SendWrites() {
 // that of a later one.
 void GroupSession::ResendRefused() {
   if (window_.AnyOutstanding()) return;
+  // A batch that a full disk emptied takes new ops, unless older ones wait in a later batch: then it goes empty.
+  const WriteBatch* last_full = nullptr;
+  for (const auto& batch : window_.batches()) {
+    if (!batch->ops.empty()) last_full = batch.get();
+  }
+  bool takes_new = last_full == nullptr;
   for (const auto& batch : window_.batches()) {
     metrics_.batches_resent.Increment();
     if (batch->bytes.empty()) {
       DropAnswered(batch->ops);
+      if (takes_new && !holding_) Fill(*batch, NextOps());
       Encode(*batch, /*resume=*/batch == window_.batches().front());
     }
     Send(*batch);
+    takes_new |= batch.get() == last_full;
   }
 }
 
@@ -134,6 +142,16 @@ OpPtr GroupSession::NextWrite() {
 
 void GroupSession::FormBatch() {
   bool first = window_.empty();
+  std::vector<OpPtr> ops = NextOps();
+  if (ops.empty()) return;
+  WriteBatch& batch = window_.Append();
+  Fill(batch, std::move(ops));
+  Encode(batch, /*resume=*/first);
+  Send(batch);
+}
+
+// Of the queues, what fits into one batch.
+std::vector<OpPtr> GroupSession::NextOps() {
   std::vector<OpPtr> ops;
   size_t bytes = 0;
   while (ops.size() < limits_.max_batch_ops && !(writes_.empty() && resumed_.empty())) {
@@ -147,14 +165,14 @@ void GroupSession::FormBatch() {
     bytes += op->args.bytes();
     ops.push_back(std::move(op));
   }
-  if (ops.empty()) return;
+  return ops;
+}
+
+void GroupSession::Fill(WriteBatch& batch, std::vector<OpPtr> ops) {
   metrics_.write_batches.Increment();
   metrics_.ops_per_write_batch.Observe(static_cast<double>(ops.size()));
-  WriteBatch& batch = window_.Append();
   for (const OpPtr& op : ops) op->batch = &batch;
   batch.ops = std::move(ops);
-  Encode(batch, /*resume=*/first);
-  Send(batch);
 }
 
 // `resume`: all earlier batches are answered, so that ops which met a frozen slot may go again
@@ -192,7 +210,7 @@ void GroupSession::DropAnswered(std::vector<OpPtr>& ops) {
 void GroupSession::OnLinkUp() {
   leaving_ = false;
   opening_ = false;
-  backing_off_ = false;
+  backing_off_ = {};
   Flush();
 }
 
@@ -222,15 +240,14 @@ void GroupSession::LeaveWhenAnswered(std::string_view hint) {
   leader_.Leave(std::string(leave_hint_));
 }
 
-void GroupSession::BackOff() {
-  if (backing_off_) return;
-  backing_off_ = true;
+void GroupSession::BackOff(Lane lane) {
+  if (std::exchange(backing_off_[lane], true)) return;
   Clock::Duration full =
       std::min(kMinBusyBackoff * (1 << std::min(refusals_++, 10)), kMaxBusyBackoff);
   auto jitter = Clock::Duration(random_.Uniform(static_cast<uint64_t>(full.count())));
-  executor_.PostAfter(full / 2 + jitter, [self = self_] {
+  executor_.PostAfter(full / 2 + jitter, [self = self_, lane] {
     if (*self == nullptr) return;
-    (*self)->backing_off_ = false;
+    (*self)->backing_off_[lane] = false;
     (*self)->Flush();
   });
 }
@@ -281,7 +298,7 @@ void GroupSession::OnWriteReply(std::string_view batch_reply) {
       break;
     case wire::BatchCode::kBusy:
       WriteWindow::NoteRefused(*batch);
-      BackOff();
+      BackOff(kWrites);
       break;
     case wire::BatchCode::kNotLeader:
       WriteWindow::NoteRefused(*batch);
@@ -292,6 +309,9 @@ void GroupSession::OnWriteReply(std::string_view batch_reply) {
       break;
     case wire::BatchCode::kMalformed:
       OnMalformed(reply->seq);
+      break;
+    case wire::BatchCode::kDiskFull:
+      OnDiskFull(*batch);
       break;
   }
   NoteAnswer();
@@ -338,6 +358,26 @@ void GroupSession::OnMalformed(uint64_t seq) {
   }
   // The number was not used, and later ones may be on their way.
   AbandonSession();
+}
+
+// Its ops are answered; the number stays, and stands for the next ops when there is room. A batch that may be in some log
+// already waits for its fate, and so does one that lifts a freeze: the ops behind it rely on that.
+void GroupSession::OnDiskFull(WriteBatch& batch) {
+  WriteWindow::NoteRefused(batch);
+  bool resumes = std::any_of(batch.ops.begin(), batch.ops.end(), [](const OpPtr& op) { return op->after_freeze; });
+  if (batch.bytes.empty() && !resumes) {
+    wire::Result full;
+    full.code = wire::ResultCode::kFailed;
+    full.reply = "-OOM the disk of the shard group's leader is full; nothing was executed\r\n";
+    wire::Result read_instead;
+    read_instead.code = wire::ResultCode::kByIndex;
+    for (OpPtr& op : std::exchange(batch.ops, {})) {
+      op->batch = nullptr;
+      const wire::Result& result = op->write ? full : read_instead;
+      events_.OnResult(std::move(op), result);
+    }
+  }
+  BackOff(kWrites);
 }
 
 // The session is gone for good: whatever was sent only after that is not executed and goes into a
@@ -387,7 +427,7 @@ void GroupSession::OnReadReply(std::string_view batch_reply) {
     if (reply->code == wire::BatchCode::kNotLeader) {
       leaving_ = true;
     } else {
-      BackOff();
+      BackOff(kReads);
     }
   }
   NoteAnswer();

@@ -3,6 +3,7 @@
 // same bytes under the same number, to whoever leads the group, until there is one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -69,6 +70,8 @@ class GroupSession final : private LeaderLinkEvents {
   void Close();
 
  private:
+  enum Lane { kReads, kWrites };
+
   void OnLinkUp() override;
   void OnLinkLost() override;
   bool WantsLink() const override { return !idle(); }
@@ -81,6 +84,8 @@ class GroupSession final : private LeaderLinkEvents {
   void SendWrites();
   void ResendRefused();
   void FormBatch();
+  std::vector<OpPtr> NextOps();
+  void Fill(WriteBatch& batch, std::vector<OpPtr> ops);
   void Encode(WriteBatch& batch, bool resume);
   void Send(WriteBatch& batch);
   OpPtr NextWrite();
@@ -91,9 +96,10 @@ class GroupSession final : private LeaderLinkEvents {
   void OnNotLeader(WriteBatch& batch, std::string_view hint);
   void OnTrimmed(uint64_t seq);
   void OnMalformed(uint64_t seq);
+  void OnDiskFull(WriteBatch& batch);
   void AbandonSession();
   void Requeue(std::vector<OpPtr> ops);
-  void BackOff();
+  void BackOff(Lane lane);
 
   void NoteLogTime(int64_t log_time_ms);
   int64_t LogNow(Clock::Duration now) const;
@@ -121,7 +127,7 @@ class GroupSession final : private LeaderLinkEvents {
   uint64_t open_request_ = 0;
   bool opening_ = false;
   bool holding_ = false;      // HoldForResume
-  bool backing_off_ = false;  // busy: a timer will flush
+  std::array<bool, 2> backing_off_{};  // by Lane; busy: a timer will flush
   int refusals_ = 0;          // in a row
   bool leaving_ = false;      // the member said that it does not lead; other answers are due
   std::string leave_hint_;

@@ -173,7 +173,9 @@ class ModelLink final : public ShardLink {
       wire::BatchHeader head = *wire::DecodeBatchHeader(batch);
       bool busy = group.faults_.busy_one_in > 0 && loop.random().OneIn(group.faults_.busy_one_in);
       if (!Leads() || busy) {
-        auto code = busy && Leads() ? wire::BatchCode::kBusy : wire::BatchCode::kNotLeader;
+        bool full = group.faults_.disk_full && loop.random().OneIn(4);
+        auto refusal = full ? wire::BatchCode::kDiskFull : wire::BatchCode::kBusy;
+        auto code = busy && Leads() ? refusal : wire::BatchCode::kNotLeader;
         return AnswerWrite(Refusal(head.session, head.seq, code));
       }
       uint64_t term = group.term_;

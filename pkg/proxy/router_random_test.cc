@@ -46,6 +46,7 @@ class RandomRun {
     Random random(seed);
     faults_.break_link_one_in = 20 + random.Uniform(200);
     faults_.busy_one_in = 5 + random.Uniform(50);
+    faults_.disk_full = !moves;  // with moves, order after a full disk is still to be settled
     faults_.large_reply_one_in = 2 + random.Uniform(10);
     RouterOptions options;
     options.max_batch_ops = 1 + random.Uniform(20);

@@ -151,6 +151,26 @@ TEST_F(RouterSession, SendsAgainFromTheFirstGap) {
   EXPECT_THAT(TakeReplies(), ElementsAre("incr n: :1", "incr m: :1"));
 }
 
+TEST_F(RouterSession, AFullDiskAnswersOomAndKeepsTheNumber) {
+  ScriptedLink& link = Ready();
+  Send("incr n");
+  Settle();
+  link.Refused(0, BatchCode::kDiskFull);
+  Settle();
+  auto replies = TakeReplies();
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_THAT(replies[0], HasSubstr("incr n: -OOM"));
+  // What comes next goes under the number that was not used; an empty batch may have asked before it.
+  Send("incr m");
+  RunFor(2000 * kMs);
+  size_t last = link.writes.size() - 1;
+  while (last > 1 && Commands(link.writes[last]).empty()) --last;
+  EXPECT_THAT(Commands(link.writes[last]), ElementsAre("incr m"));
+  EXPECT_EQ(link.Head(last).seq, link.Head(0).seq);
+  link.Executed(last, {TextResult(":1\r\n")});
+  EXPECT_THAT(TakeReplies(), ElementsAre("incr m: :1"));
+}
+
 TEST_F(RouterSession, AnExpiredSessionMakesOnlyEarlierSendsUnknown) {
   ScriptedLink& link = Ready();
   Send("incr sent-before");

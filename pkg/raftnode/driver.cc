@@ -13,6 +13,7 @@ namespace {
 // Committed and not yet applied: beyond, the core hands out no more and the leader takes no more
 // proposals.
 constexpr size_t kMaxApplyQueueBytes = 32 << 20;
+constexpr std::string_view kDiskFull = "disk full: ";
 
 raft::Config CoreConfig(const Options& options, raft::NodeId id) {
   raft::Config config;
@@ -180,12 +181,17 @@ void Driver::Step(std::vector<raft::Message> messages) {
   }
 }
 
+bool IsDiskFull(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) &&
+         std::string_view(status.message().data(), status.message().size()).starts_with(kDiskFull);
+}
+
 absl::Status Driver::MayPropose() const {
   for (Trouble t : {Trouble::kLogDiskFull, Trouble::kLogDiskLow, Trouble::kApplyDiskFull,
                     Trouble::kFlushDiskFull}) {
     auto it = troubles_.find(t);
     if (it != troubles_.end())
-      return absl::ResourceExhaustedError(fmt::format("disk full: {}", it->second));
+      return absl::ResourceExhaustedError(fmt::format("{}{}", kDiskFull, it->second));
   }
   if (applier_.queued_bytes() >= kMaxApplyQueueBytes)
     return absl::ResourceExhaustedError("apply lags behind the log");

@@ -75,6 +75,8 @@ class Observer {
 //   RESOURCE_EXHAUSTED   refused before the log (mailbox, uncommitted bytes): never applied. "disk full: ..." when it is
 //   UNAVAILABLE          refused before the log (a transfer is under way, stopping): never applied
 //   ABORTED              leadership was lost after it was logged: unknown
+// Whether it is the RESOURCE_EXHAUSTED of a full disk, rather than of too much at once.
+bool IsDiskFull(const absl::Status& status);
 using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;
 // OK: the state machine has applied all that was committed when the read began; runs on the apply
 // or the raft role, errors on the raft role; must not block.

@@ -101,12 +101,6 @@ void Replica::Write(std::string_view batch, ReplyDone done) {
   if (!header.ok()) {
     return done(Payload(wire::BatchReplyBuilder::Refusal({.code = wire::BatchCode::kMalformed})));
   }
-  absl::Status full;
-  {
-    MutexLock lock(mu_);
-    if (!degraded_.empty()) full = absl::ResourceExhaustedError(degraded_);
-  }
-  if (!full.ok() && leads()) return done(Payload(Refusal(batch, header->seq, full)));
   std::string head(batch.substr(0, std::min<size_t>(batch.size(), 64)));
   proposer_.Propose(
       kv::EntryKind::kBatch, batch,
@@ -123,6 +117,7 @@ std::string Replica::Refusal(std::string_view batch, uint64_t id, const absl::St
     reply.session = header->session;
   }
   std::string leader;
+  if (raftnode::IsDiskFull(status)) reply.code = wire::BatchCode::kDiskFull;
   if (absl::IsFailedPrecondition(status)) {
     leader = LeaderAddress();
     reply.code = wire::BatchCode::kNotLeader;

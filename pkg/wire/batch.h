@@ -98,6 +98,7 @@ enum class BatchCode : uint8_t {
   kNotLeader = 4,  // hint: the leader's address, or empty. Refused before the log
   kTrimmed = 5,    // executed before, its replies are gone (acknowledged by ack_below)
   kMalformed = 6,  // not a batch that this release understands: nothing of it was executed
+  kDiskFull = 7,   // refused before the log: its ops are answered -OOM, its number is not used
 };
 
 struct BatchReply {

@@ -114,7 +114,7 @@ absl::StatusOr<BatchReply> DecodeBatchReply(std::string_view bytes) {
   auto version = static_cast<uint8_t>(bytes[0]);
   if (version != kVersion) return Malformed(fmt::format("version {} is unknown", version));
   auto code = static_cast<uint8_t>(bytes[kCodeAt]);
-  if (code > static_cast<uint8_t>(BatchCode::kMalformed)) {
+  if (code > static_cast<uint8_t>(BatchCode::kDiskFull)) {
     return Malformed(fmt::format("code {} is unknown", code));
   }
   BatchReply reply;
