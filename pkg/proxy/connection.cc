@@ -9,6 +9,7 @@
 
 #include "pkg/base/check.h"
 #include "pkg/proxy/io_thread.h"
+#include "pkg/redis/ascii.h"
 
 namespace kdb::proxy {
 namespace {
@@ -30,6 +31,11 @@ void ConfigureSocket(int fd) {
   set(IPPROTO_TCP, TCP_KEEPINTVL, 20);
   set(IPPROTO_TCP, TCP_KEEPCNT, 3);
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60000);
+}
+
+// A web page can make a browser post to us; what it puts into the body must not run as commands.
+bool IsHttp(std::string_view name) {
+  return redis::EqualsIgnoreCase(name, "post") || redis::EqualsIgnoreCase(name, "host:");
 }
 
 std::string ErrorReply(std::string_view text) {
@@ -179,6 +185,7 @@ void Connection::TakeInput(std::string_view data) {
 size_t Connection::RunRequests(std::string_view data) {
   size_t used = 0;
   while (!ended_ && !closed_ && used < data.size() && MayRun()) {
+    parser_.set_authenticated(info_.authenticated);
     switch (parser_.Parse(data.substr(used))) {
       case resp::RequestParser::Outcome::kNeedMore:
         return used;
@@ -208,12 +215,19 @@ void Connection::FailProtocol(const std::string& error) {
   Complete(number, ErrorReply(error));
 }
 
+void Connection::EndUnanswered() {
+  ended_ = true;
+  end_reason_ = CloseReason::kProtocolError;
+  thread_.MarkDirty(*this);
+}
+
 // --- Running.
 
 void Connection::Run(const resp::Args& args) {
   const redis::Command* command = nullptr;
   absl::Status status = redis::Resolve(args, &command);
   if (!status.ok()) {
+    if (IsHttp(args[0])) return EndUnanswered();
     return Refuse(nullptr, std::string_view(status.message().data(), status.message().size()));
   }
   info_.last_command = command->name;
@@ -248,6 +262,7 @@ void Connection::RunLocal(const redis::Command& command, const resp::Args& args)
   LocalHandler handler = thread_.LocalHandlerOf(command);
   if (handler == nullptr) return Refuse(&command, "ERR the proxy does not run this command yet");
   uint64_t number = OpenReply(&command);
+  info();  // for commands that describe this connection
   Call call(*this, number, command, args, thread_.context());
   handler(call);
   // CLIENT REPLY counts for its own reply.

@@ -56,6 +56,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void RunRouted(const redis::Command& command, const resp::Args& args);
   void Refuse(const redis::Command* command, std::string_view error);
   void FailProtocol(const std::string& error);
+  void EndUnanswered();
   uint64_t OpenReply(const redis::Command* command);
   void NextReplyMode();
   void Complete(uint64_t number, std::string reply);

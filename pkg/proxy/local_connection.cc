@@ -76,29 +76,20 @@ bool ValidName(std::string_view name) {
   return true;
 }
 
-struct HelloOptions {
-  std::optional<resp::Version> version;
-  std::optional<std::pair<std::string_view, std::string_view>> auth;
-  std::optional<std::string_view> name;
-};
-
-// The error's text, or empty.
-std::string ParseHello(std::span<const std::string_view> args, HelloOptions* options) {
-  if (args.size() < 2) return {};
-  std::optional<int64_t> version = redis::ParseInteger(args[1]);
-  if (!version.has_value()) return "ERR Protocol version is not an integer or out of range";
-  if (*version != 2 && *version != 3) return "NOPROTO unsupported protocol version";
-  options->version = *version == 2 ? resp::Version::kResp2 : resp::Version::kResp3;
+// The error's text, or empty. Options take effect one by one, as in Redis: an error leaves what
+// came before it.
+std::string ApplyHelloOptions(LocalCall& call) {
+  std::span<const std::string_view> args = call.args;
   for (size_t i = 2; i < args.size(); ++i) {
     size_t more = args.size() - 1 - i;
     if (redis::EqualsIgnoreCase(args[i], "AUTH") && more >= 2) {
-      options->auth = {args[i + 1], args[i + 2]};
+      if (!Authenticate(call, args[i + 1], args[i + 2])) return kWrongPass;
       i += 2;
     } else if (redis::EqualsIgnoreCase(args[i], "SETNAME") && more >= 1) {
-      options->name = args[++i];
-      if (!ValidName(*options->name)) {
+      if (!ValidName(args[++i])) {
         return "ERR Client names cannot contain spaces, newlines or special characters.";
       }
+      call.client.name = args[i];
     } else {
       return fmt::format("ERR Syntax error in HELLO option '{}'", args[i]);
     }
@@ -126,20 +117,23 @@ void DescribeServer(LocalCall& call) {
 }
 
 void Hello(LocalCall& call) {
-  HelloOptions options;
-  std::string error = ParseHello(call.args, &options);
-  if (!error.empty()) return call.reply.Error(error);
-  if (options.auth.has_value() && !Authenticate(call, options.auth->first, options.auth->second)) {
-    return call.reply.Error(kWrongPass);
+  resp::Version version = call.client.version;
+  if (call.args.size() > 1) {
+    std::optional<int64_t> number = redis::ParseInteger(call.args[1]);
+    if (!number.has_value())
+      return call.reply.Error("ERR Protocol version is not an integer or out of range");
+    if (*number != 2 && *number != 3)
+      return call.reply.Error("NOPROTO unsupported protocol version");
+    version = *number == 2 ? resp::Version::kResp2 : resp::Version::kResp3;
   }
+  if (std::string error = ApplyHelloOptions(call); !error.empty()) return call.reply.Error(error);
   if (!call.client.authenticated) {
     return call.reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
+        "AUTH <user> <pass> option can be used to authenticate the client and select the "
         "RESP protocol version at the same time");
   }
-  if (options.name.has_value()) call.client.name = *options.name;
-  if (options.version.has_value()) call.client.version = *options.version;
+  call.client.version = version;
   DescribeServer(call);
 }
 

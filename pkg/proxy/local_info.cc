@@ -43,10 +43,32 @@ size_t ResidentBytes() {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
+std::string Human(size_t bytes) {
+  constexpr std::string_view kUnits = "BKMGT";
+  auto size = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
+  return unit == 0 ? fmt::format("{}B", bytes) : fmt::format("{:.2f}{}", size, kUnits[unit]);
+}
+
 std::string MemorySection(const ProxyContext&) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
   size_t resident = ResidentBytes();
-  return fmt::format("# Memory\r\nused_memory:{0}\r\nused_memory_rss:{0}\r\nmaxmemory:0\r\n",
-                     resident);
+  size_t peak = static_cast<size_t>(usage.ru_maxrss) * 1024;
+  return fmt::format(
+      "# Memory\r\nused_memory:{0}\r\nused_memory_human:{1}\r\nused_memory_rss:{0}\r\n"
+      "used_memory_rss_human:{1}\r\nused_memory_peak:{2}\r\nused_memory_peak_human:{3}\r\n"
+      "maxmemory:0\r\nmaxmemory_human:0B\r\nmaxmemory_policy:noeviction\r\n"
+      "mem_fragmentation_ratio:1.00\r\n",
+      resident, Human(resident), peak, Human(peak));
+}
+
+// What was acknowledged is on disk: there is nothing to load, save or rewrite.
+std::string PersistenceSection(const ProxyContext&) {
+  return "# Persistence\r\nloading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:0\r\n"
+         "rdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:ok\r\naof_enabled:1\r\n"
+         "aof_rewrite_in_progress:0\r\naof_last_write_status:ok\r\n";
 }
 
 std::string StatsSection(const ProxyContext& proxy) {
@@ -73,9 +95,10 @@ std::string CpuSection(const ProxyContext&) {
 std::string ClusterSection(const ProxyContext&) { return "# Cluster\r\ncluster_enabled:0\r\n"; }
 
 constexpr Section kSections[] = {
-    {"server", ServerSection},   {"clients", ClientsSection},         {"memory", MemorySection},
-    {"stats", StatsSection},     {"replication", ReplicationSection}, {"cpu", CpuSection},
-    {"cluster", ClusterSection},
+    {"server", ServerSection}, {"clients", ClientsSection},
+    {"memory", MemorySection}, {"persistence", PersistenceSection},
+    {"stats", StatsSection},   {"replication", ReplicationSection},
+    {"cpu", CpuSection},       {"cluster", ClusterSection},
 };
 
 }  // namespace
