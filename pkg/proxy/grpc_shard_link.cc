@@ -96,14 +96,17 @@ class GrpcShardLinkFactory::Stream final
   }
 
   void OnDone(const grpc::Status& status) override {
-    std::shared_ptr<Stream> self = std::move(self_);
-    executor_.Post([self, why = rpc::FromGrpc(status)] {
+    // The task may be the last to hold this object: it is not touched after Post.
+    std::shared_ptr<Streams> streams = streams_;
+    Executor& executor = executor_;
+    // Moved: gRPC's channel must not be destroyed on gRPC's own thread, which it would join.
+    executor.Post([self = std::move(self_), why = rpc::FromGrpc(status)] {
       self->Deliver();
       if (self->handler_ == nullptr) return;
       self->handler_->OnBroken(why.ok() ? absl::UnavailableError("the server ended the stream")
                                         : why);
     });
-    std::exchange(self->streams_, nullptr)->End();
+    streams->End();
   }
 
  private:
@@ -139,7 +142,7 @@ class GrpcShardLinkFactory::Stream final
   }
 
   Executor& executor_;
-  std::shared_ptr<Streams> streams_;
+  const std::shared_ptr<Streams> streams_;
   std::unique_ptr<shardpb::Shard::Stub> stub_;
   grpc::ClientContext context_;
   CommandsReply reply_;
