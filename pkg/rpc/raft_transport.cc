@@ -221,10 +221,16 @@ void GrpcRaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
       peers_[peer.id] = {peer, NewLane(peer, "raft-control"), NewLane(peer, "raft-append")};
     }
   }
+  std::erase_if(retired_, [](const std::shared_ptr<Lane>& lane) { return lane.use_count() == 1; });
   for (auto& [id, lanes] : old) {
-    lanes.control->Close();
-    lanes.appends->Close();
+    RetireLocked(std::move(lanes.control));
+    RetireLocked(std::move(lanes.appends));
   }
+}
+
+void GrpcRaftTransport::RetireLocked(std::shared_ptr<Lane> lane) {
+  lane->Close();
+  retired_.push_back(std::move(lane));
 }
 
 void GrpcRaftTransport::Send(std::vector<raft::Message> messages) {

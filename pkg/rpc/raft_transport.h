@@ -88,11 +88,15 @@ class GrpcRaftTransport final : public raftnode::Transport {
   struct Shared;
 
   std::shared_ptr<Lane> NewLane(const raftnode::Peer& peer, const char* purpose);
+  void RetireLocked(std::shared_ptr<Lane> lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Shared with the lanes, which outlive their peer's removal until their stream has ended.
   std::shared_ptr<Shared> shared_;
   Mutex mu_;
   std::map<raft::NodeId, PeerLanes> peers_ ABSL_GUARDED_BY(mu_);
+  // Closed; kept until their stream has ended, so that a channel is never destroyed on gRPC's own thread, which its
+  // destruction may join.
+  std::vector<std::shared_ptr<Lane>> retired_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kdb::rpc

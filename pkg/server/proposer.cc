@@ -37,6 +37,11 @@ void Proposer::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
   log_clock_.OnPeerClock(peer, wall_ms);
 }
 
+bool Proposer::Synced() {
+  MutexLock lock(mu_);
+  return log_clock_.Synced();
+}
+
 int64_t Proposer::NowMs() {
   MutexLock lock(mu_);
   return log_clock_.Now();

@@ -26,6 +26,8 @@ class Proposer {
   void StartLeading(int64_t applied_ms, size_t voters);
   void StopLeading();
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms);
+  // Whether NowMs is the group's time: it lags until a new leader knows a majority's clocks.
+  bool Synced();
   // Log time as a leader knows it now.
   int64_t NowMs();
   int64_t SkewMs();

@@ -127,6 +127,10 @@ std::string Replica::Refusal(std::string_view batch, uint64_t id, const absl::St
 }
 
 void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
+  if (leads() && !proposer_.Synced()) {
+    // Its answer would carry a time that lies behind: proxies reckon deadlines by it.
+    return done(Payload(Refusal(batch, id, absl::UnavailableError("the members' clocks are not known yet"))));
+  }
   auto start = env_.clock.Monotonic();
   node_->Read([this, token = ReadToken(*this), batch = std::move(batch), id, start,
                done = std::move(done)](absl::Status status) mutable {
