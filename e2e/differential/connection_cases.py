@@ -26,6 +26,7 @@ CASES = {
     "reset": commands("HELLO 3 SETNAME a", "RESET", "CLIENT GETNAME", "GET c:none"),
     "reset takes no arguments": commands("RESET now"),
     "reset ends silence": commands("CLIENT REPLY OFF", "PING", "RESET", "PING"),
+    "msetnx errors": commands("MSETNX", "MSETNX a", "MSETNX a 1 b", "MSETNX a 1 b 2 c"),
     "select": commands("SELECT 0", "SELECT 1", "SELECT -1", "SELECT x", "SELECT", "SELECT 0 0", "SELECT 99999999999999999999"),
     "echo and ping": commands("PING", "PING hello", "PING a b", "ECHO", "ECHO a", "ECHO a b"),
     "client reply off": commands("SET c:r 1", "CLIENT REPLY OFF", "PING", "INCR c:r", "GET", "BOGUS", "CLIENT REPLY ON",

@@ -11,7 +11,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "faults"))  # 
 
 import harness
 import resp
-from cluster import Cluster, Failure, die_with_parent, free_ports, wait_for
+from cluster import Cluster, Failure, die_with_parent, free_ports, http, wait_for
 from connection_cases import CASES, PASSWORD_CASES, UNENDED_CASES, commands
 from reference import RedisServer
 
@@ -105,7 +105,8 @@ class PasswordProxy:
         self.write(*passwords)
         base = free_ports()
         self.address = ("127.0.0.1", base)
-        flags = {"--instance": "proxy-password", "--listen": f"127.0.0.1:{base}", "--admin-listen": f"127.0.0.1:{base + 1}",
+        self.admin = f"127.0.0.1:{base + 1}"
+        flags = {"--instance": "proxy-password", "--listen": f"127.0.0.1:{base}", "--admin-listen": self.admin,
                  "--password-file": str(self.file)}
         for name in ("--meta", "--kv"):
             flags[name] = argv[argv.index(name) + 1]
@@ -119,7 +120,7 @@ class PasswordProxy:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             preexec_fn=die_with_parent)
-        wait_for("proxy with a password file", lambda: self.accepts("one"), 20)
+        wait_for("proxy with a password file", lambda: http(self.admin, "/readyz")[0] == 200, 60)
         return self
 
     def __exit__(self, kind, value, trace):

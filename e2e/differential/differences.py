@@ -171,10 +171,6 @@ def any_integer(_, ours, theirs):
     return ours.kind == theirs.kind == ":"
 
 
-def refused_over_slots(_, ours, theirs):
-    return ours.is_error() and ours.value.startswith(b"CROSSSLOT ") and not theirs.is_error()
-
-
 DIFFERENCES = [
     Difference(("ttl", "expiretime"), "the two clocks are not read at the same moment", same_time(1)),
     Difference(("pttl", "pexpiretime"), "the two clocks are not read at the same moment", same_time(1000)),
@@ -183,7 +179,6 @@ DIFFERENCES = [
     Difference(("keys",), "the order of KEYS is unspecified", same_elements),
     Difference(("randomkey",), "RANDOMKEY is random", same_kind),
     Difference(("scan",), "cursors and pages are each server's own; scan_test.py covers whole walks", same_page),
-    Difference(("msetnx",), "what is atomic must lie in one slot, as in a Redis Cluster", refused_over_slots),
     Difference(("client|id",), "ids are each server's own", any_integer),
     Difference(("time",), "the two clocks are not read at the same moment", same_but(0, 1)),
     Difference(("hello",), "the client's id is each server's own", same_but(7)),

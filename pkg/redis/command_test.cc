@@ -107,7 +107,6 @@ TEST(KeyPositions, FollowTheRow) {
   EXPECT_THAT(Keys({"set", "a", "b", "ex", "1"}), ElementsAre(1));
   EXPECT_THAT(Keys({"mget", "a", "b", "c"}), ElementsAre(1, 2, 3));
   EXPECT_THAT(Keys({"mset", "a", "1", "b", "2"}), ElementsAre(1, 3));
-  EXPECT_THAT(Keys({"mset", "a", "1", "b"}), ElementsAre(1, 3));
   EXPECT_THAT(Keys({"ping"}), IsEmpty());
   EXPECT_THAT(Keys({"client", "id"}), IsEmpty());
 }
