@@ -78,6 +78,8 @@ void GroupSession::SendReads() {
     if (!batch.outstanding) SendReadBatch(batch);
   }
   while (reads_.in_flight().size() < limits_.max_in_flight) {
+    bool idle = reads_.in_flight().empty();
+    if (!idle && !WorthABatch(reads_.waiting(), reads_.in_flight().back().ops.size())) return;
     ReadBatch* batch = reads_.Next();
     if (batch == nullptr) return;
     metrics_.read_batches.Increment();
@@ -109,6 +111,8 @@ void GroupSession::SendWrites() {
   if (window_.AnyRefused()) return ResendRefused();
   while (window_.size() < limits_.max_in_flight && !holding_ &&
          !(writes_.empty() && resumed_.empty())) {
+    size_t waiting = writes_.size() + resumed_.size();
+    if (!window_.empty() && !WorthABatch(waiting, window_.batches().back()->ops.size())) return;
     FormBatch();
   }
 }
@@ -334,9 +338,16 @@ void GroupSession::OnExecuted(uint64_t seq, const std::vector<wire::Result>& res
 
 void GroupSession::OnTrimmed(uint64_t seq) {
   std::unique_ptr<WriteBatch> batch = window_.Take(seq);
+  wire::Result read_again;
+  read_again.code = wire::ResultCode::kByIndex;
   for (OpPtr& op : batch->ops) {
     op->batch = nullptr;
-    events_.OnOutcomeUnknown(std::move(op));
+    if (op->write) {
+      events_.OnOutcomeUnknown(std::move(op));
+    } else {
+      // In its place: its client's later writes wait for it.
+      events_.OnResult(std::move(op), read_again);
+    }
   }
 }
 

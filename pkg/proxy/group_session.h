@@ -79,6 +79,10 @@ class GroupSession final : private LeaderLinkEvents {
   void OnWriteReply(std::string_view batch_reply) override;
   void OnReadReply(std::string_view batch_reply) override;
 
+  // Whether `waiting` ops should go beside a batch of `in_flight` ops, or wait for its answer: a batch costs far more than
+  // an op, so the second in flight must be worth it.
+  static bool WorthABatch(size_t waiting, size_t in_flight) { return waiting >= in_flight; }
+
   void SendReads();
   void SendReadBatch(ReadBatch& batch);
   void SendWrites();

@@ -27,6 +27,8 @@ class ReadQueue {
   void Add(OpPtr op);
 
   bool empty() const { return in_flight_.empty() && ready_.empty() && forming_.ops.empty(); }
+  // Ops that Next would move, or a whole batch's worth.
+  size_t waiting() const { return ready_.empty() ? forming_.ops.size() : max_ops_; }
   bool AnyUnsent() const { return !ready_.empty() || !forming_.ops.empty(); }
   std::deque<ReadBatch>& in_flight() { return in_flight_; }
   // Moves the next batch to in_flight(); nullptr when there is none.

@@ -48,6 +48,29 @@ TEST_F(RouterSession, HasAtMostTwoBatchesInFlight) {
   EXPECT_EQ(link.Head(2).ack_below, link.Head(1).seq);
 }
 
+TEST_F(RouterSession, ASecondBatchMustBeWorthIt) {
+  ScriptedLink& link = Ready();
+  ClientOrder others[4];
+  for (int i = 0; i < 3; ++i) Send("set a" + std::to_string(i) + " v");
+  Settle();
+  ASSERT_EQ(link.writes.size(), 1u);
+  Send("set b v");
+  Send("get c", others[0]);
+  Send("get d", others[1]);
+  Settle();
+  EXPECT_EQ(link.writes.size(), 1u);  // 1 beside 3 waits
+  EXPECT_EQ(link.reads.size(), 1u);
+  Send("get e", others[2]);
+  Settle();
+  EXPECT_EQ(link.reads.size(), 1u);  // 1 beside 2
+  Send("get f", others[3]);
+  Send("set g v");
+  Send("set h v");
+  Settle();
+  EXPECT_EQ(link.reads.size(), 2u);
+  EXPECT_EQ(link.writes.size(), 2u);
+}
+
 TEST_F(RouterSession, BoundsBatchesByOpsAndBytes) {
   RouterOptions options;
   options.max_batch_ops = 3;
@@ -58,6 +81,7 @@ TEST_F(RouterSession, BoundsBatchesByOpsAndBytes) {
   Settle();
   EXPECT_EQ(Commands(link.writes[0]).size(), 3u);
   link.Executed(0);
+  Settle();
   link.Executed(1);
   link.writes.clear();
   Send("set big " + std::string(90, 'x'));

@@ -101,26 +101,32 @@ class OpQueue {
  public:
   OpQueue() = default;
   OpQueue(OpQueue&& other) noexcept
-      : head_(std::move(other.head_)), tail_(std::exchange(other.tail_, nullptr)) {}
+      : head_(std::move(other.head_)),
+        tail_(std::exchange(other.tail_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
   OpQueue& operator=(OpQueue&& other) noexcept {
     Clear();
     head_ = std::move(other.head_);
     tail_ = std::exchange(other.tail_, nullptr);
+    size_ = std::exchange(other.size_, 0);
     return *this;
   }
   ~OpQueue() { Clear(); }
 
   bool empty() const { return head_ == nullptr; }
+  size_t size() const { return size_; }
   ShardOp& front() { return *head_; }
   void PushBack(OpPtr op) {
     ShardOp* raw = op.get();
     (tail_ == nullptr ? head_ : tail_->next) = std::move(op);
     tail_ = raw;
+    ++size_;
   }
   void PushFront(OpPtr op) {
     if (tail_ == nullptr) tail_ = op.get();
     op->next = std::move(head_);
     head_ = std::move(op);
+    ++size_;
   }
   // Behind those with smaller numbers; the queue is in the order of numbers.
   void InsertByNumber(OpPtr op) {
@@ -129,11 +135,13 @@ class OpQueue {
     while ((*at)->number <= op->number) at = &(*at)->next;
     op->next = std::move(*at);
     *at = std::move(op);
+    ++size_;
   }
   OpPtr PopFront() {
     OpPtr op = std::move(head_);
     head_ = std::move(op->next);
     if (head_ == nullptr) tail_ = nullptr;
+    --size_;
     return op;
   }
 
@@ -144,6 +152,7 @@ class OpQueue {
 
   OpPtr head_;
   ShardOp* tail_ = nullptr;
+  size_t size_ = 0;
 };
 
 }  // namespace kdb::proxy
