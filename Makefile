@@ -44,11 +44,11 @@ fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) seconds
 	$(call build_preset,fuzz)
 	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
-bench: build  ## side by side with Redis and etcd: a table, and build/bench/summary.json
-	@python3 e2e/bench/bench.py
+bench: build  ## beside Redis and etcd: a table, build/bench/summary.{md,json}; BENCH="--quick" or "--check"
+	@python3 e2e/bench/bench.py --build build/release --dir build/bench $(BENCH)
 
 faults: build  ## the full fault run on real processes (ROUNDS=100)
-	@e2e/faults $${ROUNDS:-100}
+	@e2e/faults/run build/release $${ROUNDS:-100}
 
 demo: deps  ## a cluster on this machine and a first session (CHECK=1: compare and stop)
 	$(call build_preset,release,binaries)
