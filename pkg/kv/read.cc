@@ -11,9 +11,18 @@
 namespace kdb::kv {
 namespace {
 
+// Replies of a read batch beyond this are left for another: what is read at once is bounded by it and one reply.
+constexpr size_t kMaxReadReplyBytes = 32 << 20;
+
 absl::Status RunAll(const wire::Batch& batch, OpRunner& runner, const SnapshotCounts& keys,
                     wire::BatchReplyBuilder& results) {
-  for (const wire::Op& op : batch.ops) KDB_RETURN_IF_ERROR(runner.Run(op, results));
+  for (const wire::Op& op : batch.ops) {
+    if (results.bytes() >= kMaxReadReplyBytes) {
+      results.AddResult({.code = wire::ResultCode::kByIndex});
+    } else {
+      KDB_RETURN_IF_ERROR(runner.Run(op, results));
+    }
+  }
   return keys.status();
 }
 

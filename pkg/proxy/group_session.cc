@@ -64,6 +64,8 @@ void GroupSession::Close() {
 void GroupSession::Flush() {
   if (holding_ && window_.empty()) {
     holding_ = false;
+    // What is queued behind ops that were refused goes back to its place behind them.
+    Requeue({});
     events_.OnReadyToResume(gid_);
   }
   if (idle()) return;

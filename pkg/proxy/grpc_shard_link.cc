@@ -77,6 +77,7 @@ class GrpcShardLinkFactory::Stream final
       }
       return RemoveHold();
     }
+    if (!Join(reply_)) return StartRead(&reply_);
     bool first;
     {
       MutexLock lock(mu_);
@@ -110,6 +111,21 @@ class GrpcShardLinkFactory::Stream final
   }
 
  private:
+  // False: `reply` is the front of a later one. Takes it, or puts what came before in front.
+  bool Join(CommandsReply& reply) {
+    if (reply.kind_case() == CommandsReply::kPart) {
+      parts_.append(reply.part());
+      return false;
+    }
+    if (parts_.empty()) return true;
+    std::string* last = reply.kind_case() == CommandsReply::kReadReply ? reply.mutable_read_reply()
+                                                                       : reply.mutable_write_reply();
+    parts_.append(*last);
+    last->swap(parts_);
+    std::string().swap(parts_);
+    return true;
+  }
+
   void Deliver() {
     std::vector<CommandsReply> replies;
     {
@@ -136,6 +152,7 @@ class GrpcShardLinkFactory::Stream final
       }
       case CommandsReply::kLeaderChanged:
         return handler_->OnLeaderChanged(reply.leader_changed().leader_address());
+      case CommandsReply::kPart:  // joined in OnReadDone
       case CommandsReply::KIND_NOT_SET:
         return;  // of a later release
     }
@@ -146,6 +163,7 @@ class GrpcShardLinkFactory::Stream final
   std::unique_ptr<shardpb::Shard::Stub> stub_;
   grpc::ClientContext context_;
   CommandsReply reply_;
+  std::string parts_;  // of a reply that is not whole yet
   std::shared_ptr<Stream> self_;  // until OnDone
 
   ShardLinkHandler* handler_;  // on the executor; null: abandoned

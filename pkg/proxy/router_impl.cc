@@ -167,7 +167,7 @@ void RouterImpl::OnResult(OpPtr op, const wire::Result& result) {
       AnswerTimeout(*op);
       return Release(std::move(op));
     case wire::ResultCode::kByIndex:
-      return RideByIndex(std::move(op));
+      return op->write ? OnOutcomeUnknown(std::move(op)) : ReadAgain(std::move(op));
     case wire::ResultCode::kMoved:
     case wire::ResultCode::kNotOwner:
     case wire::ResultCode::kFrozen:
@@ -192,11 +192,14 @@ void RouterImpl::OnDropped(OpPtr op) {
   Release(std::move(op));
 }
 
-// The reply of a read that rode is too large for the log: it goes outside, before the client's
+// A read that was not done (too large for the log, or its read batch was full) goes outside the log, before the client's
 // later ops.
-void RouterImpl::RideByIndex(OpPtr op) {
+void RouterImpl::ReadAgain(OpPtr op) {
+  if (!op->entered) {  // no client's order waits for it
+    LeaveGroup(*op);
+    return Route(std::move(op));
+  }
   Lane* lane = ClientLanes::Find(op->client, op->gid);
-  KDB_CHECK(lane != nullptr && op->rides, "by_index for an op that did not ride");
   ClientLanes::Leave(*lane, *op);
   op->rides = false;
   op->by_index = true;

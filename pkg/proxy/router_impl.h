@@ -76,7 +76,7 @@ class RouterImpl final : public Router, private GroupEvents {
   void OnFlushWanted() override;
   void OnReadyToResume(uint64_t gid) override;
   void Flush();
-  void RideByIndex(OpPtr op);
+  void ReadAgain(OpPtr op);
   void LeaveGroup(ShardOp& op);
   void LeaveLane(ShardOp& op);
   void NoteResolved(uint64_t gid, ShardOp::Slots slots);

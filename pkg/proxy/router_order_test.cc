@@ -32,6 +32,22 @@ TEST_F(RouterOrder, AnotherClientsReadDoesNot) {
   EXPECT_EQ(link.reads.size(), 1u);
 }
 
+TEST_F(RouterOrder, AReadWhoseReplyIsGoneIsReadAgainBeforeLaterCommands) {
+  ScriptedLink& link = Ready();
+  Send("incr a");
+  Send("get b");  // rides
+  Send("del b");
+  Settle();
+  link.Refused(0, wire::BatchCode::kTrimmed);
+  Settle();
+  ASSERT_EQ(link.reads.size(), 1u);
+  EXPECT_EQ(link.writes.size(), 1u) << "the DEL overtook the GET";
+  link.ReadExecuted(0, {TextResult("$1\r\nx\r\n")});
+  Settle();
+  ASSERT_EQ(link.writes.size(), 2u);
+  EXPECT_EQ(Commands(link.writes[1]), std::vector<std::string>{"del b"});
+}
+
 TEST_F(RouterOrder, ALargeReplyComesByIndexBeforeLaterCommands) {
   ScriptedLink& link = Ready();
   Send("set a 1");

@@ -90,11 +90,11 @@ void RouterImpl::Return(OpPtr op, shard::Slot slot) {
   NoteResolved(from, std::move(slots));
 }
 
-// An op that was not executed may not go before older ones of its slot that the group refused.
+// An op that was not sent, or not executed, may not go before older ones of its slot that wait: the
+// group that refused them may have the slot again by now.
 bool RouterImpl::TakeBack(OpPtr& op) {
   for (shard::Slot slot : op->slots) {
-    ParkedSlot* parked = routes_.parked(slot);
-    if (parked == nullptr || parked->refused_by != op->gid) continue;
+    if (routes_.parked(slot) == nullptr) continue;
     Return(std::move(op), slot);
     return true;
   }

@@ -223,8 +223,9 @@ class RandomRun {
 
 void RunSeeds(bool moves) {
   const char* one = std::getenv("KDB_SEED");
+  const char* many = std::getenv("KDB_SEEDS");
   uint64_t first = one == nullptr ? 1 : std::stoull(one);
-  uint64_t last = one == nullptr ? kSeeds : first;
+  uint64_t last = one != nullptr ? first : many == nullptr ? kSeeds : std::stoull(many);
   for (uint64_t seed = first; seed <= last && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("KDB_SEED=" + std::to_string(seed));
     RandomRun(seed, moves).Run();

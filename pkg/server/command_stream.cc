@@ -21,9 +21,21 @@ class ReplyQueue {
 
   void Send(shardpb::CommandsReply reply) {
     MutexLock lock(mu_);
-    if (reactor_ == nullptr) return;
-    queue_.push_back(std::move(reply));
-    if (queue_.size() == 1) reactor_->StartWrite(&queue_.front());
+    QueueLocked(std::move(reply));
+  }
+
+  // A batch's reply, of any size: one that no message could carry goes in parts.
+  using Field = std::string* (shardpb::CommandsReply::*)();
+  void SendBatchReply(Field field, std::string_view bytes) {
+    MutexLock lock(mu_);
+    for (; bytes.size() > kMaxPartBytes; bytes.remove_prefix(kMaxPartBytes)) {
+      shardpb::CommandsReply part;
+      part.set_part(bytes.data(), kMaxPartBytes);
+      QueueLocked(std::move(part));
+    }
+    shardpb::CommandsReply last;
+    (last.*field)()->assign(bytes);
+    QueueLocked(std::move(last));
   }
 
   void OnWriteDone(bool ok) {
@@ -41,6 +53,14 @@ class ReplyQueue {
   }
 
  private:
+  static constexpr size_t kMaxPartBytes = 4 << 20;
+
+  void QueueLocked(shardpb::CommandsReply reply) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (reactor_ == nullptr) return;
+    queue_.push_back(std::move(reply));
+    if (queue_.size() == 1) reactor_->StartWrite(&queue_.front());
+  }
+
   Mutex mu_;
   Reactor* reactor_ ABSL_GUARDED_BY(mu_);
   std::deque<shardpb::CommandsReply> queue_ ABSL_GUARDED_BY(mu_);  // front: being written
@@ -98,9 +118,7 @@ class ShardService::Stream final
     replica_->Write(request_.write_batch(),
                     [replies = replies_, replica = replica_](absl::StatusOr<Payload> result) {
                       if (!result.ok()) return replies->Send(LeaderChanged(replica->LeaderAddress()));
-                      shardpb::CommandsReply reply;
-                      reply.set_write_reply(result->view().data(), result->size());
-                      replies->Send(std::move(reply));
+                      replies->SendBatchReply(&shardpb::CommandsReply::mutable_write_reply, result->view());
                     });
   }
 
@@ -109,9 +127,7 @@ class ShardService::Stream final
     replica_->Read(std::move(*read.mutable_batch()), read.id(),
                    [replies = replies_](absl::StatusOr<Payload> result) {
                      if (!result.ok()) return;  // the replica is shutting down, and the stream with it
-                     shardpb::CommandsReply reply;
-                     reply.set_read_reply(result->view().data(), result->size());
-                     replies->Send(std::move(reply));
+                     replies->SendBatchReply(&shardpb::CommandsReply::mutable_read_reply, result->view());
                    });
   }
 
