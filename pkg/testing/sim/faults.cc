@@ -52,12 +52,8 @@ void Faults::Inject(Fault fault) {
       return End(End::kKill);
     case Fault::kStop:
       return End(End::kStop);
-    case Fault::kFailedSync: {
-      SimServer& server = AnyServer();
-      world_.trace.Note("faults", "a sync of {} fails", server.name());
-      if (server.running()) server.FailSync();
-      return;
-    }
+    case Fault::kFailedDisk:
+      return FailDisk();
     case Fault::kPartition:
       return Partition();
     case Fault::kOneWay:
@@ -97,6 +93,18 @@ void Faults::End(sim::End how) {
 void Faults::EndServer(SimServer& server, sim::End how) {
   server.Stop(how);
   Later(milliseconds(20), seconds(2), [&server] { server.Start(); });
+}
+
+void Faults::FailDisk() {
+  SimServer& server = AnyServer();
+  if (!server.running()) return;
+  if (random_.OneIn(2)) {
+    world_.trace.Note("faults", "the next sync of {} fails", server.name());
+    return server.FailSync();
+  }
+  uint64_t changes = random_.Uniform(20);
+  world_.trace.Note("faults", "the power of {} fails after {} changes", server.name(), changes);
+  server.FailPowerAfter(changes);
 }
 
 void Faults::Partition() {

@@ -32,6 +32,7 @@ class Faults {
 
   void End(sim::End how);
   void EndServer(SimServer& server, sim::End how);
+  void FailDisk();
   void Partition();
   void CutOneWay();
   void SetWeather();

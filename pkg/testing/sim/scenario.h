@@ -17,7 +17,7 @@ enum class Fault {
   kPowerOff,    // one server, or all at once: what was not synced is gone
   kKill,        // the process dies; what it wrote is still there
   kStop,        // cleanly
-  kFailedSync,  // a sync fails: the process must end
+  kFailedDisk,  // a sync fails, or the power in the midst of a task: the process ends
   kPartition,   // both ways
   kOneWay,      // one direction of one link, or of all links of one server
   kWeather,     // loss, duplicates, reordering, delay

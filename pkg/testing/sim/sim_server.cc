@@ -87,7 +87,7 @@ void SimServer::Stop(End how) {
   replica_.reset();
   for (const auto& executor : executors_) executor->Resume();
   fs_.faults().Clear();
-  sync_fails_ = false;
+  disk_fails_ = false;
   engine_.Crash(world_.loop.random());
 }
 
@@ -109,13 +109,18 @@ void SimServer::SetNormalDisk() {
 }
 
 void SimServer::FailSync() {
-  sync_fails_ = true;
+  disk_fails_ = true;
   fs_.faults().Fail(FsOp::kSync, "log", 0, absl::DataLossError("simulated EIO"));
 }
 
 void SimServer::SetDrift(double ppm) {
   clock_.SetDrift(ppm);
   for (const auto& executor : executors_) executor->SetTimerRate(clock_.timer_rate());
+}
+
+void SimServer::FailPowerAfter(uint64_t changes) {
+  disk_fails_ = true;
+  fs_.faults().StopAfter(changes);
 }
 
 std::string SimServer::LeaderAddress() const {
@@ -138,7 +143,7 @@ void SimServer::OnLeadership() {
 
 void SimServer::OnFatal(const absl::Status& status) {
   world_.trace.Note(name_, "fatal: {}", status.ToString());
-  if (!sync_fails_) world_.Problem(fmt::format("{}: {}", name_, status.ToString()));
+  if (!disk_fails_) world_.Problem(fmt::format("{}: {}", name_, status.ToString()));
   // Not here: this is a task of the process that ends.
   world_.loop.After(testing::SimLoop::Duration(0), [this, life = life_] {
     if (life == life_) Stop(End::kPowerOff);

@@ -41,6 +41,9 @@ class SimServer {
   void StallDisk() { executors_[kLog]->Pause(); }
   // The next sync fails: the process must end.
   void FailSync();
+  // The power fails after `changes` more calls that change something on the disk: in the midst of
+  // whatever the process does then.
+  void FailPowerAfter(uint64_t changes);
   void SetDrift(double ppm);
 
   bool running() const { return replica_ != nullptr; }
@@ -77,7 +80,7 @@ class SimServer {
   std::vector<std::shared_ptr<Stream>> streams_;
   uint64_t life_ = 0;
   bool powered_ = true;
-  bool sync_fails_ = false;
+  bool disk_fails_ = false;  // by a fault that was asked for
   bool led_ = false;
 };
 
