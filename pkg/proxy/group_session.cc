@@ -373,24 +373,30 @@ void GroupSession::OnMalformed(uint64_t seq) {
   AbandonSession();
 }
 
-// Its ops are answered; the number stays, and stands for the next ops when there is room. A batch that may be in some log
-// already waits for its fate, and so does one that lifts a freeze: the ops behind it rely on that.
-void GroupSession::OnDiskFull(WriteBatch& batch) {
-  WriteWindow::NoteRefused(batch);
-  bool resumes = std::any_of(batch.ops.begin(), batch.ops.end(), [](const OpPtr& op) { return op->after_freeze; });
-  if (batch.bytes.empty() && !resumes) {
-    wire::Result full;
-    full.code = wire::ResultCode::kFailed;
-    full.reply = "-OOM the disk of the shard group's leader is full; nothing was executed\r\n";
-    wire::Result read_instead;
-    read_instead.code = wire::ResultCode::kByIndex;
-    for (OpPtr& op : std::exchange(batch.ops, {})) {
-      op->batch = nullptr;
-      const wire::Result& result = op->write ? full : read_instead;
-      events_.OnResult(std::move(op), result);
-    }
+// The numbers stay, and stand for the next ops when there is room. Answered is everything that is certain to be in no log;
+// a batch that may be in one waits for its fate, and so does one that lifts a freeze: the ops behind it rely on that.
+void GroupSession::OnDiskFull(WriteBatch& refused) {
+  WriteWindow::NoteRefused(refused);
+  for (const auto& batch : window_.batches()) {
+    bool resumes = std::any_of(batch->ops.begin(), batch->ops.end(),
+                               [](const OpPtr& op) { return op->after_freeze; });
+    if (!batch->bytes.empty() || resumes) continue;
+    for (OpPtr& op : std::exchange(batch->ops, {})) AnswerFull(std::move(op));
   }
+  for (OpQueue waiting = std::move(writes_); !waiting.empty();) AnswerFull(waiting.PopFront());
   BackOff(kWrites);
+}
+
+void GroupSession::AnswerFull(OpPtr op) {
+  op->batch = nullptr;
+  wire::Result result;
+  if (op->write) {
+    result.code = wire::ResultCode::kFailed;
+    result.reply = "-OOM the disk of the shard group's leader is full; nothing was executed\r\n";
+  } else {
+    result.code = wire::ResultCode::kByIndex;
+  }
+  events_.OnResult(std::move(op), result);
 }
 
 // The session is gone for good: whatever was sent only after that is not executed and goes into a

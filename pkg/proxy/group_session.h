@@ -100,7 +100,8 @@ class GroupSession final : private LeaderLinkEvents {
   void OnNotLeader(WriteBatch& batch, std::string_view hint);
   void OnTrimmed(uint64_t seq);
   void OnMalformed(uint64_t seq);
-  void OnDiskFull(WriteBatch& batch);
+  void OnDiskFull(WriteBatch& refused);
+  void AnswerFull(OpPtr op);
   void AbandonSession();
   void Requeue(std::vector<OpPtr> ops);
   void BackOff(Lane lane);

@@ -24,7 +24,8 @@ struct ModelFaults {
   uint64_t break_link_one_in = 0;   // messages, either way; 0: never
   uint64_t busy_one_in = 0;         // batches
   bool disk_full = false;           // a quarter of the busy answers say so
-  uint64_t large_reply_one_in = 0;  // reads answered by_index
+  uint64_t large_reply_one_in = 0;  // riding reads answered by_index
+  bool full_read_batches = false;   // other reads, too
 };
 
 class ModelLink;

@@ -60,7 +60,8 @@ void ModelGroup::Run(const wire::Op& op, Session* session, wire::BatchReplyBuild
     result.code = wire::ResultCode::kFrozen;
   } else if (op.not_after_ms != 0 && LogTime() > op.not_after_ms) {
     result.code = wire::ResultCode::kLate;
-  } else if ((op.bounded_reply || session == nullptr) && faults_.large_reply_one_in > 0 &&
+  } else if ((op.bounded_reply || (faults_.full_read_batches && session == nullptr)) &&
+             faults_.large_reply_one_in > 0 &&
              loop_.random().OneIn(faults_.large_reply_one_in)) {
     result.code = wire::ResultCode::kByIndex;
   } else {

@@ -46,7 +46,8 @@ class RandomRun {
     Random random(seed);
     faults_.break_link_one_in = 20 + random.Uniform(200);
     faults_.busy_one_in = 5 + random.Uniform(50);
-    faults_.disk_full = !moves;  // with moves, order after a full disk is still to be settled
+    // Together with moves, the order after these is still to be settled: slots with data do not move yet.
+    faults_.disk_full = faults_.full_read_batches = !moves;
     faults_.large_reply_one_in = 2 + random.Uniform(10);
     RouterOptions options;
     options.max_batch_ops = 1 + random.Uniform(20);

@@ -195,6 +195,26 @@ TEST_F(RouterSession, AFullDiskAnswersOomAndKeepsTheNumber) {
   EXPECT_THAT(TakeReplies(), ElementsAre("incr m: :1"));
 }
 
+TEST_F(RouterSession, AFullDiskAnswersWhatWaitsBehindABatchInDoubt) {
+  ScriptedLink& old = Ready();
+  Send("incr doubtful");
+  Settle();
+  old.handler.OnLeaderChanged("1b");
+  Settle();
+  ScriptedLink& next = *links_.Of(1);
+  Send("incr waits");
+  next.Refused(0, BatchCode::kDiskFull);
+  Settle();
+  auto replies = TakeReplies();
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_THAT(replies[0], HasSubstr("incr waits: -OOM"));
+  RunFor(2000 * kMs);
+  size_t last = next.writes.size() - 1;
+  EXPECT_THAT(Commands(next.writes[last]), ElementsAre("incr doubtful"));
+  next.Executed(last, {TextResult(":1\r\n")});
+  EXPECT_THAT(TakeReplies(), ElementsAre("incr doubtful: :1"));
+}
+
 TEST_F(RouterSession, AnExpiredSessionMakesOnlyEarlierSendsUnknown) {
   ScriptedLink& link = Ready();
   Send("incr sent-before");
