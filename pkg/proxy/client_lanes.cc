@@ -95,12 +95,7 @@ void ClientLanes::EraseIfIdle(ClientState* client, uint64_t gid) {
 
 void ClientLanes::PushWaiting(Lane& lane, OpPtr op) {
   op->hold = ClientRef();
-  lane.waiting.PushBack(std::move(op));
-}
-
-void ClientLanes::PushWaitingFront(Lane& lane, OpPtr op) {
-  op->hold = ClientRef();
-  lane.waiting.PushFront(std::move(op));
+  lane.waiting.InsertByNumber(std::move(op));
 }
 
 OpPtr ClientLanes::PopWaiting(Lane& lane) {

@@ -55,10 +55,10 @@ class ClientLanes {
   static void Leave(Lane& lane, ShardOp& op);
   static void EraseIfIdle(ClientState* client, uint64_t gid);
 
-  // The queue of what may not go yet. While it is not empty, some op that entered keeps the
+  // The queue of what may not go yet, in the order sent: an op that comes back goes before younger
+  // ones. While it is not empty, some op that entered keeps the
   // client's state alive.
   static void PushWaiting(Lane& lane, OpPtr op);
-  static void PushWaitingFront(Lane& lane, OpPtr op);
   static OpPtr PopWaiting(Lane& lane);
 };
 

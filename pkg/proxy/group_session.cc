@@ -123,7 +123,8 @@ void GroupSession::SendWrites() {
 // that of a later one.
 void GroupSession::ResendRefused() {
   if (window_.AnyOutstanding()) return;
-  // A batch that a full disk emptied takes new ops, unless older ones wait in a later batch: then it goes empty.
+  // A batch that a full disk emptied takes new ops, unless older ones wait in a later batch: then
+  // it goes empty.
   const WriteBatch* last_full = nullptr;
   for (const auto& batch : window_.batches()) {
     if (!batch->ops.empty()) last_full = batch.get();
@@ -373,8 +374,9 @@ void GroupSession::OnMalformed(uint64_t seq) {
   AbandonSession();
 }
 
-// The numbers stay, and stand for the next ops when there is room. Answered is everything that is certain to be in no log;
-// a batch that may be in one waits for its fate, and so does one that lifts a freeze: the ops behind it rely on that.
+// The numbers stay, and stand for the next ops when there is room. Answered is everything that is
+// certain to be in no log; a batch that may be in one waits for its fate, and so does one that
+// lifts a freeze: the ops behind it rely on that.
 void GroupSession::OnDiskFull(WriteBatch& refused) {
   WriteWindow::NoteRefused(refused);
   for (const auto& batch : window_.batches()) {
@@ -421,9 +423,16 @@ void GroupSession::Requeue(std::vector<OpPtr> ops) {
   for (OpQueue* queue : {&resumed_, &writes_}) {
     while (!queue->empty()) ops.push_back(queue->PopFront());
   }
+  std::vector<OpPtr> back;
   for (OpPtr& op : ops) {
-    if (!events_.TakeBack(op)) writes_.PushBack(std::move(op));
+    if (events_.MustWait(*op)) {
+      back.push_back(std::move(op));
+    } else {
+      writes_.PushBack(std::move(op));
+    }
   }
+  // Only now: it may let go ops that belong behind all of these.
+  for (OpPtr& op : back) events_.TakeBack(std::move(op));
 }
 
 void GroupSession::OnReadReply(std::string_view batch_reply) {

@@ -25,9 +25,10 @@ class GroupEvents {
   virtual void OnResult(OpPtr op, const wire::Result& result) = 0;
   // It cannot be known whether the op was executed.
   virtual void OnOutcomeUnknown(OpPtr op) = 0;
-  // The op will be executed in a new session, unless the owner takes it (true): what made a session
-  // keep the order of ops that were answered `frozen` ended with it.
-  virtual bool TakeBack(OpPtr& op) = 0;
+  // Whether older ops of its slot wait for an owner that takes them: then this one, which was not
+  // sent or not executed, may not go before them; TakeBack.
+  virtual bool MustWait(const ShardOp& op) = 0;
+  virtual void TakeBack(OpPtr op) = 0;
   // It was answered while it waited, and is not sent.
   virtual void OnDropped(OpPtr op) = 0;
   // Call Flush soon, once for all that is queued until then.
@@ -79,8 +80,8 @@ class GroupSession final : private LeaderLinkEvents {
   void OnWriteReply(std::string_view batch_reply) override;
   void OnReadReply(std::string_view batch_reply) override;
 
-  // Whether `waiting` ops should go beside a batch of `in_flight` ops, or wait for its answer: a batch costs far more than
-  // an op, so the second in flight must be worth it.
+  // Whether `waiting` ops should go beside a batch of `in_flight` ops, or wait for its answer: a
+  // batch costs far more than an op, so the second in flight must be worth it.
   static bool WorthABatch(size_t waiting, size_t in_flight) { return waiting >= in_flight; }
 
   void SendReads();
@@ -131,10 +132,10 @@ class GroupSession final : private LeaderLinkEvents {
 
   uint64_t open_request_ = 0;
   bool opening_ = false;
-  bool holding_ = false;      // HoldForResume
+  bool holding_ = false;               // HoldForResume
   std::array<bool, 2> backing_off_{};  // by Lane; busy: a timer will flush
-  int refusals_ = 0;          // in a row
-  bool leaving_ = false;      // the member said that it does not lead; other answers are due
+  int refusals_ = 0;                   // in a row
+  bool leaving_ = false;  // the member said that it does not lead; other answers are due
   std::string leave_hint_;
 
   // The group's log time as last heard of: a lower bound of it now, by adding what has passed here.

@@ -133,7 +133,10 @@ void RouterImpl::Pump(ClientState* client, uint64_t gid) {
     Path path = ClientLanes::PathOf(*lane, next, forming);
     if (path == Path::kWait) break;
     OpPtr op = ClientLanes::PopWaiting(*lane);
-    if (TakeBack(op)) continue;
+    if (MustWait(*op)) {
+      TakeBack(std::move(op));
+      continue;
+    }
     ClientLanes::Enter(*lane, *op, path, forming);
     Admit(std::move(op), path);
   }
@@ -192,8 +195,8 @@ void RouterImpl::OnDropped(OpPtr op) {
   Release(std::move(op));
 }
 
-// A read that was not done (too large for the log, or its read batch was full) goes outside the log, before the client's
-// later ops.
+// A read that was not done (too large for the log, or its read batch was full) goes outside the
+// log, before the client's later ops.
 void RouterImpl::ReadAgain(OpPtr op) {
   if (!op->entered) {  // no client's order waits for it
     LeaveGroup(*op);
@@ -205,7 +208,7 @@ void RouterImpl::ReadAgain(OpPtr op) {
   op->by_index = true;
   ClientRef hold = op->hold;
   uint64_t gid = op->gid;
-  ClientLanes::PushWaitingFront(*lane, std::move(op));
+  ClientLanes::PushWaiting(*lane, std::move(op));
   Pump(hold.get(), gid);
 }
 

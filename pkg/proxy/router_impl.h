@@ -72,7 +72,8 @@ class RouterImpl final : public Router, private GroupEvents {
   void OnResult(OpPtr op, const wire::Result& result) override;
   void OnOutcomeUnknown(OpPtr op) override;
   void OnDropped(OpPtr op) override;
-  bool TakeBack(OpPtr& op) override;
+  bool MustWait(const ShardOp& op) override;
+  void TakeBack(OpPtr op) override;
   void OnFlushWanted() override;
   void OnReadyToResume(uint64_t gid) override;
   void Flush();

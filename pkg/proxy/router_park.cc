@@ -1,4 +1,5 @@
 // Ops that wait: their slot has no owner, or its owner would not have them.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_split.h"
@@ -90,15 +91,18 @@ void RouterImpl::Return(OpPtr op, shard::Slot slot) {
   NoteResolved(from, std::move(slots));
 }
 
-// An op that was not sent, or not executed, may not go before older ones of its slot that wait: the
-// group that refused them may have the slot again by now.
-bool RouterImpl::TakeBack(OpPtr& op) {
+// Even if the group that refused the older ones has the slot again by now.
+bool RouterImpl::MustWait(const ShardOp& op) {
+  return std::any_of(op.slots.begin(), op.slots.end(),
+                     [this](shard::Slot slot) { return routes_.parked(slot) != nullptr; });
+}
+
+void RouterImpl::TakeBack(OpPtr op) {
   for (shard::Slot slot : op->slots) {
-    if (routes_.parked(slot) == nullptr) continue;
-    Return(std::move(op), slot);
-    return true;
+    if (routes_.parked(slot) != nullptr) return Return(std::move(op), slot);
   }
-  return false;
+  LeaveGroup(*op);
+  Route(std::move(op));
 }
 
 void RouterImpl::FollowMove(shard::Slot slot, const wire::Result& result) {
