@@ -159,7 +159,7 @@ void GroupSession::FormBatch() {
 
 // Of the queues, what fits into one batch.
 std::vector<OpPtr> GroupSession::NextOps() {
-  std::vector<OpPtr> ops;
+  std::vector<OpPtr> ops, back;
   size_t bytes = 0;
   while (ops.size() < limits_.max_batch_ops && !(writes_.empty() && resumed_.empty())) {
     ShardOp& next = resumed_.empty() ? writes_.front() : resumed_.front();
@@ -167,11 +167,14 @@ std::vector<OpPtr> GroupSession::NextOps() {
     OpPtr op = NextWrite();
     if (op->answered) {
       events_.OnDropped(std::move(op));
-      continue;
+    } else if (events_.MustWait(*op)) {
+      back.push_back(std::move(op));
+    } else {
+      bytes += op->args.bytes();
+      ops.push_back(std::move(op));
     }
-    bytes += op->args.bytes();
-    ops.push_back(std::move(op));
   }
+  for (OpPtr& op : back) events_.TakeBack(std::move(op));
   return ops;
 }
 
@@ -182,20 +185,38 @@ void GroupSession::Fill(WriteBatch& batch, std::vector<OpPtr> ops) {
   batch.ops = std::move(ops);
 }
 
-// `resume`: all earlier batches are answered, so that ops which met a frozen slot may go again
-// (design 4).
+// `resume`: all earlier batches are answered, so that ops of slots of which some were refused may
+// go again (design 4).
 void GroupSession::Encode(WriteBatch& batch, bool resume) {
   Clock::Duration now = clock_.Monotonic();
   int64_t log_now = LogNow(now);
   for (const OpPtr& op : batch.ops) {
     if (op->sent == Clock::Duration::zero()) op->sent = now;
-    encoder_.Add(*op, log_now, now, resume && op->after_freeze);
+    encoder_.Add(*op, log_now, now, resume && Resumes(*op));
   }
   wire::BatchHeader header;
   header.session = window_.session();
   header.seq = batch.seq;
   header.ack_below = window_.ack_below();
   batch.bytes = encoder_.Finish(header);
+}
+
+// The group refuses a session's ops of a slot from the first refusal to the first op that resumes.
+bool GroupSession::Resumes(const ShardOp& op) {
+  if (events_.MustWait(op)) return false;
+  bool resumes = false;
+  for (shard::Slot slot : op.slots) {
+    resumes |= refused_[slot];
+    refused_.reset(slot);
+  }
+  return resumes;
+}
+
+void GroupSession::NoteRefusedSlots(const ShardOp& op, wire::ResultCode code) {
+  bool refused = code == wire::ResultCode::kMoved || code == wire::ResultCode::kNotOwner ||
+                 code == wire::ResultCode::kFrozen;
+  if (!refused) return;
+  for (shard::Slot slot : op.slots) refused_.set(slot);
 }
 
 void GroupSession::Send(WriteBatch& batch) {
@@ -332,6 +353,7 @@ void GroupSession::OnExecuted(uint64_t seq, const std::vector<wire::Result>& res
   for (size_t i = 0; i < batch->ops.size(); ++i) {
     batch->ops[i]->batch = nullptr;
     if (matches) {
+      NoteRefusedSlots(*batch->ops[i], results[i].code);
       events_.OnResult(std::move(batch->ops[i]), results[i]);
     } else {
       events_.OnOutcomeUnknown(std::move(batch->ops[i]));
@@ -414,6 +436,7 @@ void GroupSession::AbandonSession() {
     }
   }
   window_.Reset(0);
+  refused_.reset();
   Requeue(std::move(again));
   for (OpPtr& op : unknown) events_.OnOutcomeUnknown(std::move(op));
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -92,6 +93,8 @@ class GroupSession final : private LeaderLinkEvents {
   std::vector<OpPtr> NextOps();
   void Fill(WriteBatch& batch, std::vector<OpPtr> ops);
   void Encode(WriteBatch& batch, bool resume);
+  bool Resumes(const ShardOp& op);
+  void NoteRefusedSlots(const ShardOp& op, wire::ResultCode code);
   void Send(WriteBatch& batch);
   OpPtr NextWrite();
   void DropAnswered(std::vector<OpPtr>& ops);
@@ -127,6 +130,7 @@ class GroupSession final : private LeaderLinkEvents {
   OpQueue writes_;
   OpQueue resumed_;
   WriteWindow window_;
+  std::bitset<shard::kSlots> refused_;  // slots of which this session has to resume
   ReadQueue reads_;
   OpEncoder encoder_;
 
