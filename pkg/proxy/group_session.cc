@@ -107,6 +107,7 @@ void GroupSession::SendWrites() {
   if (window_.session() == 0) {
     if (opening_ || (writes_.empty() && resumed_.empty())) return;
     opening_ = true;
+    open_asked_at_ = clock_.Monotonic();
     leader_.link()->OpenSession(++open_request_);
     return leader_.Expect();
   }
@@ -280,10 +281,15 @@ void GroupSession::BackOff(Lane lane) {
   });
 }
 
-void GroupSession::NoteLogTime(int64_t log_time_ms) {
-  if (log_time_ms == 0) return;
-  log_time_ms_ = log_time_ms;
-  log_time_at_ = clock_.Monotonic();
+// The answer was made between `asked_at` and now: log time is at least what it says, and at most that and the time since
+// `asked_at`. An answer may be old: it waited in a socket, or it is the stored one of a batch that was sent again.
+void GroupSession::NoteLogTime(int64_t answered_ms, Clock::Duration asked_at) {
+  if (answered_ms == 0) return;
+  Clock::Duration now = clock_.Monotonic();
+  int64_t least = answered_ms;
+  int64_t most = answered_ms + duration_cast<milliseconds>(now - asked_at).count() + 1;
+  log_time_ms_ = std::clamp(LogNow(now), least, most);
+  log_time_at_ = now;
 }
 
 int64_t GroupSession::LogNow(Clock::Duration now) const {
@@ -298,7 +304,7 @@ void GroupSession::OnSessionOpened(uint64_t request_id, uint64_t session, int64_
   opening_ = false;
   metrics_.sessions_opened.Increment();
   window_.Reset(session);
-  NoteLogTime(log_time_ms);
+  NoteLogTime(log_time_ms, open_asked_at_);
   NoteAnswer();
   if (leaving_) LeaveWhenAnswered({});
 }
@@ -312,7 +318,7 @@ void GroupSession::OnWriteReply(std::string_view batch_reply) {
   WriteBatch* batch = window_.Find(reply->seq);
   if (batch == nullptr || !batch->outstanding) return;
   if (reply->code != wire::BatchCode::kNotLeader) leader_.Confirm();
-  NoteLogTime(reply->log_time_ms);
+  if (!batch->ops.empty()) NoteLogTime(reply->log_time_ms, batch->ops.front()->sent);
   switch (reply->code) {
     case wire::BatchCode::kExecuted:
       OnExecuted(reply->seq, reply->results);
@@ -469,7 +475,7 @@ void GroupSession::OnReadReply(std::string_view batch_reply) {
   if (executed) {
     leader_.Confirm();
     refusals_ = 0;
-    NoteLogTime(reply->log_time_ms);
+    if (!batch.ops.empty()) NoteLogTime(reply->log_time_ms, batch.ops.front()->sent);
     for (size_t i = 0; i < batch.ops.size(); ++i) {
       events_.OnResult(std::move(batch.ops[i]), reply->results[i]);
     }

@@ -110,7 +110,7 @@ class GroupSession final : private LeaderLinkEvents {
   void Requeue(std::vector<OpPtr> ops);
   void BackOff(Lane lane);
 
-  void NoteLogTime(int64_t log_time_ms);
+  void NoteLogTime(int64_t answered_ms, Clock::Duration asked_at);
   int64_t LogNow(Clock::Duration now) const;
   void NoteAnswer();
   // Leaves the member once every answer that is due is in.
@@ -136,6 +136,7 @@ class GroupSession final : private LeaderLinkEvents {
 
   uint64_t open_request_ = 0;
   bool opening_ = false;
+  Clock::Duration open_asked_at_{};
   bool holding_ = false;               // HoldForResume
   std::array<bool, 2> backing_off_{};  // by Lane; busy: a timer will flush
   int refusals_ = 0;                   // in a row
