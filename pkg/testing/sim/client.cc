@@ -97,6 +97,7 @@ void Client::ReadAll() {
 }
 
 std::vector<std::string> Client::Draw() {
+  if (world_.scenario.quiet) return DrawExpiring();
   switch (random_.Uniform(12)) {
     case 0:
     case 1:
@@ -178,7 +179,7 @@ std::vector<std::string> Client::DrawPair() {
 }
 
 std::vector<std::string> Client::DrawExpiring() {
-  if (random_.OneIn(3)) {
+  if (random_.OneIn(world_.scenario.quiet ? 20 : 3)) {
     // Its own key: the last value that was set is known.
     return {"set", Key('t', static_cast<uint64_t>(number_)), Unique(), "px",
             std::to_string(50 + random_.Uniform(1500))};

@@ -92,19 +92,24 @@ void Faults::End(sim::End how) {
 
 void Faults::EndServer(SimServer& server, sim::End how) {
   server.Stop(how);
-  Later(milliseconds(20), seconds(2), [&server] { server.Start(); });
+  // Soon enough to be asked for its vote a second time, or not.
+  Duration longest = random_.OneIn(2) ? Duration(milliseconds(30)) : Duration(seconds(2));
+  Later(milliseconds(1), longest, [&server] { server.Start(); });
 }
 
 void Faults::FailDisk() {
   SimServer& server = AnyServer();
-  if (!server.running()) return;
-  if (random_.OneIn(2)) {
+  if (random_.OneIn(3)) {
     world_.trace.Note("faults", "the next sync of {} fails", server.name());
     return server.FailSync();
   }
-  uint64_t changes = random_.Uniform(20);
-  world_.trace.Note("faults", "the power of {} fails after {} changes", server.name(), changes);
-  server.FailPowerAfter(changes);
+  bool all = random_.OneIn(2);
+  for (const auto& s : cluster_.servers()) {
+    if (!all && s.get() != &server) continue;
+    uint64_t changes = random_.Uniform(20);
+    world_.trace.Note("faults", "the power of {} fails after {} changes", s->name(), changes);
+    s->FailPowerAfter(changes);
+  }
 }
 
 void Faults::Partition() {
@@ -113,6 +118,8 @@ void Faults::Partition() {
   for (testing::EndpointId e : Endpoints()) (random_.OneIn(2) ? one : other).push_back(e);
   world_.trace.Note("faults", "partition {} | {}", fmt::join(one, " "), fmt::join(other, " "));
   world_.network.Partition(one, other);
+  // Either side may notice at once, or after a while.
+  if (random_.OneIn(2)) BreakLinks();
   Later(milliseconds(100), seconds(4), [this] {
     world_.trace.Note("faults", "partitions heal");
     world_.network.Heal();
@@ -173,9 +180,16 @@ void Faults::SlowDisk() {
 }
 
 void Faults::Freeze() {
-  SimServer& server = AnyServer();
-  world_.trace.Note("faults", "{} stands still", server.name());
-  server.Freeze();
+  SimServer* leader = cluster_.leader();
+  SimServer& server = leader != nullptr && random_.OneIn(2) ? *leader : AnyServer();
+  if (random_.OneIn(2)) {
+    world_.trace.Note("faults", "{} stands still", server.name());
+    server.Freeze();
+  } else {
+    size_t thread = random_.Uniform(server.threads());
+    world_.trace.Note("faults", "thread {} of {} stands still", thread, server.name());
+    server.Starve(thread);
+  }
   Later(milliseconds(50), seconds(4), [this, &server] {
     world_.trace.Note("faults", "{} goes on", server.name());
     server.Thaw();

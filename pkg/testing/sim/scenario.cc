@@ -24,6 +24,7 @@ server::ReplicaOptions DrawReplica(Random& random) {
   options.raft.flush_interval = OneOf(random, {seconds(1), seconds(5), seconds(120)});
   options.shard.session_window_batches = OneOf<size_t>(random, {2, 4, 64});
   options.shard.session_window_bytes = OneOf<size_t>(random, {64, 4 << 20});
+  options.expire_keys_every = OneOf(random, {milliseconds(100), milliseconds(5000)});
   if (random.OneIn(4)) {
     options.session_silence = milliseconds(1500);
     options.check_sessions_every = milliseconds(300);
@@ -46,6 +47,7 @@ Scenario Scenario::FromSeed(uint64_t seed) {
   s.seed = seed;
   s.proxies = OneOf(random, {1, 2, 2});
   s.clients_per_proxy = OneOf(random, {2, 3, 4});
+  s.quiet = random.OneIn(6);
   s.pipeline = OneOf(random, {1, 3, 8});
   s.think = OneOf(random, {milliseconds(5), milliseconds(20), milliseconds(60)});
   // Each with the same chance as not, but never none.

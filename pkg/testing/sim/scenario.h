@@ -23,7 +23,7 @@ enum class Fault {
   kWeather,     // loss, duplicates, reordering, delay
   kBreakLinks,  // command streams of a proxy end
   kSlowDisk,
-  kFreeze,    // a process stands still
+  kFreeze,    // a process stands still, or one of its threads
   kTransfer,  // of leadership
   kClock,     // wall clocks jump, drift changes
   kProxy,     // a proxy dies
@@ -37,6 +37,7 @@ struct Scenario {
   int servers = 3;
   int proxies = 1;
   int clients_per_proxy = 2;
+  bool quiet = false;                  // hardly any writes: time, too, stands still in the log
   int pipeline = 1;                    // commands that a client has under way at most
   std::chrono::microseconds think{0};  // mean, between commands of a client
   std::vector<Fault> faults;

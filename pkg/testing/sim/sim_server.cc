@@ -95,6 +95,8 @@ void SimServer::Freeze() {
   for (const auto& executor : executors_) executor->Pause();
 }
 
+void SimServer::Starve(size_t thread) { executors_[thread]->Pause(); }
+
 void SimServer::Thaw() {
   for (const auto& executor : executors_) executor->Resume();
 }
@@ -109,6 +111,7 @@ void SimServer::SetNormalDisk() {
 }
 
 void SimServer::FailSync() {
+  if (!running()) return;
   disk_fails_ = true;
   fs_.faults().Fail(FsOp::kSync, "log", 0, absl::DataLossError("simulated EIO"));
 }
@@ -119,6 +122,7 @@ void SimServer::SetDrift(double ppm) {
 }
 
 void SimServer::FailPowerAfter(uint64_t changes) {
+  if (!running()) return;
   disk_fails_ = true;
   fs_.faults().StopAfter(changes);
 }

@@ -34,7 +34,10 @@ class SimServer {
   void Start();
   void Stop(End how);
   void Freeze();
+  // One of its threads gets no time: the others go on without it.
+  void Starve(size_t thread);
   void Thaw();
+  size_t threads() const { return executors_.size(); }
   // How long a sync takes.
   void SetDisk(testing::SimLoop::Duration min, testing::SimLoop::Duration max);
   void SetNormalDisk();
