@@ -12,6 +12,11 @@
 namespace kdb::kv {
 namespace {
 
+// The replies of a batch are stored, so the state bounds them: ops beyond it are not executed (GETDEL of many large values).
+constexpr size_t kMaxBatchReplyBytes = 32 << 20;
+constexpr std::string_view kReplyTooLarge =
+    "-ERR not executed: the replies of the commands before it are too large together; send fewer at once\r\n";
+
 // RocksDB 7.8 slows down with range tombstones in the memtable (design 2).
 constexpr uint64_t kMaxUnflushedRangeDeletes = 200;
 
@@ -165,7 +170,13 @@ absl::StatusOr<std::string> ShardStateImpl::ExecuteNext(const wire::BatchHeader&
   OpRunner runner(state_->slots.ownership(), env, counts.results);
   wire::BatchReplyBuilder results;
   results.Start(header.session, header.seq, state_->system.log_time_ms);
-  for (const wire::Op& op : batch->ops) KDB_RETURN_IF_ERROR(runner.Run(op, results));
+  for (const wire::Op& op : batch->ops) {
+    if (results.bytes() < kMaxBatchReplyBytes) {
+      KDB_RETURN_IF_ERROR(runner.Run(op, results));
+    } else {
+      results.AddResult({.code = wire::ResultCode::kFailed, .reply = kReplyTooLarge});
+    }
+  }
   ++counts.batches[static_cast<size_t>(wire::BatchCode::kExecuted)];
   return results.Finish();
 }

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "pkg/base/check.h"
 
 namespace kdb::server {
 
@@ -13,12 +12,15 @@ void Proposer::SetNode(raftnode::RaftNode* node) {
 
 void Proposer::Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done) {
   // The lock spans stamp and hand-over (a queue insert, no I/O): stamps must not decrease along the log.
-  MutexLock lock(mu_);
-  KDB_CHECK(node_ != nullptr);
-  if (leads_ && !log_clock_.Synced()) {
-    return done(absl::UnavailableError("this leader does not know the members' clocks yet"));
+  {
+    MutexLock lock(mu_);
+    if (node_ != nullptr && (!leads_ || log_clock_.Synced())) {
+      // Raft may be leader already when this object is not: such an entry does not move log time.
+      int64_t stamp = leads_ ? log_clock_.Now() : 0;
+      return node_->Propose(Payload(kv::EncodeEntry(kind, stamp, body)), std::move(done));
+    }
   }
-  node_->Propose(Payload(kv::EncodeEntry(kind, log_clock_.Now(), body)), std::move(done));
+  done(absl::UnavailableError("stopping, or this leader does not know the members' clocks yet"));
 }
 
 void Proposer::StartLeading(int64_t applied_ms, size_t voters) {

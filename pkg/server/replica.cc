@@ -91,6 +91,11 @@ absl::Status Replica::Open(const catalog::BirthCertificate& birth, raft::NodeId 
 Replica::~Replica() {
   expire_keys_.reset();
   expire_sessions_.reset();
+  proposer_.SetNode(nullptr);
+  {
+    MutexLock lock(node_mu_);
+    stopping_ = true;
+  }
   node_.reset();
   MutexLock lock(mu_);
   while (reads_ > 0) reads_done_.Wait(mu_);
@@ -132,6 +137,8 @@ void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
     return done(Payload(Refusal(batch, id, absl::UnavailableError("the members' clocks are not known yet"))));
   }
   auto start = env_.clock.Monotonic();
+  MutexLock lock(node_mu_);
+  if (stopping_) return done(absl::UnavailableError("stopping"));
   node_->Read([this, token = ReadToken(*this), batch = std::move(batch), id, start,
                done = std::move(done)](absl::Status status) mutable {
     if (!status.ok()) return done(Payload(Refusal(batch, id, status)));

@@ -121,6 +121,9 @@ class Replica final : private raftnode::Observer {
   obs::Counter& refused_;
   obs::Histogram& read_latency_;
 
+  Mutex node_mu_;  // held while a read that began inside a callback of the node enters it
+  bool stopping_ ABSL_GUARDED_BY(node_mu_) = false;  // node_ may be gone
+
   mutable Mutex mu_;
   CondVar reads_done_;
   int reads_ ABSL_GUARDED_BY(mu_) = 0;
