@@ -186,7 +186,7 @@ TEST_F(RouterSession, AFullDiskAnswersOomAndKeepsTheNumber) {
   EXPECT_THAT(replies[0], HasSubstr("incr n: -OOM"));
   // What comes next goes under the number that was not used; an empty batch may have asked before it.
   Send("incr m");
-  RunFor(2000 * kMs);
+  RunFor(500 * kMs);
   size_t last = link.writes.size() - 1;
   while (last > 1 && Commands(link.writes[last]).empty()) --last;
   EXPECT_THAT(Commands(link.writes[last]), ElementsAre("incr m"));
@@ -208,7 +208,7 @@ TEST_F(RouterSession, AFullDiskAnswersWhatWaitsBehindABatchInDoubt) {
   auto replies = TakeReplies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_THAT(replies[0], HasSubstr("incr waits: -OOM"));
-  RunFor(2000 * kMs);
+  RunFor(500 * kMs);
   size_t last = next.writes.size() - 1;
   EXPECT_THAT(Commands(next.writes[last]), ElementsAre("incr doubtful"));
   next.Executed(last, {TextResult(":1\r\n")});
