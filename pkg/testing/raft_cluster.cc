@@ -1,5 +1,6 @@
 #include "pkg/testing/raft_cluster.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -180,15 +181,19 @@ absl::Status RaftCluster::Read(RaftMember& member) {
 
 bool RaftCluster::AwaitSameState(SimLoop::Duration limit) {
   auto same = [&] {
-    RaftMember* first = nullptr;
+    std::vector<RaftMember*> running;
     for (auto& m : members_) {
-      if (!m->running()) continue;
-      if (first == nullptr) first = m.get();
-      if (m->node().Status().commit != m->machine().applied().index) return false;
-      if (first->machine().applied().index != m->machine().applied().index) return false;
-      if (first->machine().values() != m->machine().values()) return false;
+      if (m->running()) running.push_back(m.get());
     }
-    return true;
+    // Indices first: values() copies the whole list, and this runs after every step of the loop.
+    for (RaftMember* m : running) {
+      raft::Index applied = m->machine().applied().index;
+      if (m->node().Status().commit != applied) return false;
+      if (running[0]->machine().applied().index != applied) return false;
+    }
+    return std::all_of(running.begin(), running.end(), [&](RaftMember* m) {
+      return m == running[0] || m->machine().values() == running[0]->machine().values();
+    });
   };
   return loop.RunUntil(same, limit);
 }
