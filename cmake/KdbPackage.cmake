@@ -29,7 +29,7 @@ function(kdb_package name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE kdb_${name} ${ARG_TEST_DEPS} GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${name}_test WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} DISCOVERY_MODE PRE_TEST
-                         TEST_PREFIX ${name}. PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+                         TEST_PREFIX ${name}. PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${KDB_TEST_SECONDS})
   endif()
 endfunction()
 

@@ -21,3 +21,10 @@ if(KDB_SANITIZE)
   add_compile_options(-fsanitize=${KDB_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${KDB_SANITIZE})
 endif()
+
+# How long one unit or simulation test may take. The sweeps over every byte of a log are about a hundred
+# times slower when instrumented.
+set(KDB_TEST_SECONDS 300)
+if(KDB_SANITIZE)
+  set(KDB_TEST_SECONDS 1500)
+endif()
