@@ -72,6 +72,15 @@ void ClientLanes::Enter(Lane& lane, ShardOp& op, Path path, uint64_t forming) {
   lane.riding.push_back(op.slots.front());
 }
 
+bool ClientLanes::IsOvertaken(Lane& lane, const ShardOp& op) {
+  if (lane.waiting.empty()) return false;
+  const ShardOp* older = &lane.waiting.front();
+  for (; older != nullptr && older->number < op.number; older = older->next.get()) {
+    if (!older->slots.empty() && older->slots.front() == op.slots.front()) return true;
+  }
+  return false;
+}
+
 void ClientLanes::Leave(Lane& lane, ShardOp& op) {
   op.entered = false;
   if (!op.logged()) {

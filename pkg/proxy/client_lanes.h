@@ -6,7 +6,8 @@
 // - A read that rode and came back `by_index` waits for the ops in the log, and later ops wait for
 // it. What was in the log
 //   behind it has happened by then; so a write on the slot of a riding read waits for that read,
-//   and order holds per slot.
+//   and what a later riding read of its slot saw is dropped and read again behind it: order holds
+//   per slot.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,8 @@ class ClientLanes {
   static Lane& FindOrAdd(const ShardOp& op);
   // `op` goes that way. Sets op.entered and op.rides.
   static void Enter(Lane& lane, ShardOp& op, Path path, uint64_t forming);
+  // An older read of the slot of `op`, a riding read, came back and will see a later moment.
+  static bool IsOvertaken(Lane& lane, const ShardOp& op);
   // `op`, which entered, has its result.
   static void Leave(Lane& lane, ShardOp& op);
   static void EraseIfIdle(ClientState* client, uint64_t gid);

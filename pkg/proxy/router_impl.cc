@@ -162,6 +162,9 @@ void RouterImpl::OnResult(OpPtr op, const wire::Result& result) {
   switch (result.code) {
     case wire::ResultCode::kReply:
     case wire::ResultCode::kFailed:
+      if (op->rides && ClientLanes::IsOvertaken(*ClientLanes::Find(op->client, op->gid), *op)) {
+        return ReadAgain(std::move(op));
+      }
       LeaveGroup(*op);
       Answer(*op, PartEnd::kReply, std::string(result.reply));
       return Release(std::move(op));

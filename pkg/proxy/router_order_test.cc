@@ -69,6 +69,24 @@ TEST_F(RouterOrder, ALargeReplyComesByIndexBeforeLaterCommands) {
               ElementsAre("set a 1: +OK", "get a: $1 1", "set a 2: +OK", "get b: $-1"));
 }
 
+TEST_F(RouterOrder, AReadBehindOneThatComesByIndexIsReadAgain) {
+  ScriptedLink& link = Ready();
+  Send("set x 1");
+  Send("get a");
+  Send("get b");
+  Send("get a");
+  Settle();
+  link.Executed(0, {TextResult("+OK\r\n"), CodeResult(wire::ResultCode::kByIndex),
+                    TextResult("$1\r\nb\r\n"), TextResult("$1\r\n1\r\n")});
+  Settle();
+  ASSERT_EQ(link.reads.size(), 1u);
+  EXPECT_THAT(Commands(link.reads[0].second), ElementsAre("get a", "get a"));
+  // Another client has set it meanwhile: the second must not see less than the first.
+  link.ReadExecuted(0, {TextResult("$1\r\n2\r\n"), TextResult("$1\r\n2\r\n")});
+  EXPECT_THAT(TakeReplies(),
+              ElementsAre("set x 1: +OK", "get b: $1 b", "get a: $1 2", "get a: $1 2"));
+}
+
 TEST_F(RouterOrder, AWriteWaitsForItsClientsReads) {
   ScriptedLink& link = Ready();
   Send("get a");
