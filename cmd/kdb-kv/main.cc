@@ -31,15 +31,21 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.Add("meta", &f->kv.meta_seeds, "host:port of meta servers, comma-separated");
   s.Add("reader-threads", &f->kv.member.reader_threads, "Threads that execute reads", 1, 256);
   s.AddDuration("tick", &raft.tick, "Raft's unit of time", milliseconds(5), milliseconds(10'000));
-  s.AddBytes("segment-size", &raft.wal.segment_bytes, "Size of a segment of the raft log", 1 << 20, 1 << 30);
-  s.AddBytes("log-cache", &raft.log_cache_bytes, "Newest log entries kept in memory", 1 << 20, 4ull << 30);
-  s.AddBytes("log-keep", &raft.log_keep_bytes, "Applied log kept for slow followers", 0, 64ull << 30);
-  s.AddBytes("flush-log", &raft.flush_log_bytes, "Log written since the last flush that causes one", 1 << 20, 4ull << 30);
-  s.AddDuration("fsync-stall", &raft.fsync_stall, "A sync this slow gives up leadership", milliseconds(50),
-                milliseconds(60'000));
-  s.AddBytes("block-cache", &f->rocks.block_cache_bytes, "RocksDB block cache", 1 << 20, 1ull << 40);
+  s.AddBytes("segment-size", &raft.wal.segment_bytes, "Size of a segment of the raft log", 1 << 20,
+             1 << 30);
+  s.AddBytes("log-cache", &raft.log_cache_bytes, "Newest log entries kept in memory", 1 << 20,
+             4ull << 30);
+  s.AddBytes("log-keep", &raft.log_keep_bytes, "Applied log kept for slow followers", 0,
+             64ull << 30);
+  s.AddBytes("flush-log", &raft.flush_log_bytes, "Log written since the last flush that causes one",
+             1 << 20, 4ull << 30);
+  s.AddDuration("fsync-stall", &raft.fsync_stall, "A sync this slow gives up leadership",
+                milliseconds(50), milliseconds(60'000));
+  s.AddBytes("block-cache", &f->rocks.block_cache_bytes, "RocksDB block cache", 1 << 20,
+             1ull << 40);
   s.AddBytes("memtable", &f->rocks.memtable_bytes, "RocksDB memtable", 1 << 20, 4ull << 30);
-  s.AddBytes("max-value", &f->kv.member.replica.shard.limits.max_value_bytes, "Largest value", 1 << 10, 512 << 20);
+  s.AddBytes("max-value", &f->kv.member.replica.shard.limits.max_value_bytes, "Largest value",
+             1 << 10, 512 << 20);
   process::AddLogSettings(s, &f->log);
 }
 
@@ -55,10 +61,12 @@ absl::Status Run(int argc, char** argv) {
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> fs, process::OpenDisk(flags.kv.member.data_dir));
   SystemClock clock;
-  auto open_engine = [&](const std::string& dir) { return rocks::OpenRocksEngine(*fs, dir, flags.rocks); };
-  KDB_ASSIGN_OR_RETURN(auto server,
-                       server::KvServer::Start(flags.kv, *fs, clock, open_engine, logger,
-                                               [&](const absl::Status& s) { process::Die(*logger, s); }));
+  auto open_engine = [&](const std::string& dir) {
+    return rocks::OpenRocksEngine(*fs, dir, flags.rocks);
+  };
+  KDB_ASSIGN_OR_RETURN(auto server, server::KvServer::Start(
+                                        flags.kv, *fs, clock, open_engine, logger,
+                                        [&](const absl::Status& s) { process::Die(*logger, s); }));
   logger->info("serves on {}, metrics on port {}", flags.kv.listen, server->admin_port());
   process::WaitForSignal(*logger);
   return absl::OkStatus();

@@ -31,8 +31,10 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.Add("data-dir", &f->meta.data_dir, "Directory of this replica's data (required)");
   s.Add("listen", &f->meta.listen, "host:port of the gRPC services");
   s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)");
-  s.AddDuration("tick", &f->meta.raft.tick, "Raft's unit of time", milliseconds(5), milliseconds(10'000));
-  s.AddBytes("segment-size", &f->meta.raft.wal.segment_bytes, "Size of a segment of the raft log", 1 << 20, 1 << 30);
+  s.AddDuration("tick", &f->meta.raft.tick, "Raft's unit of time", milliseconds(5),
+                milliseconds(10'000));
+  s.AddBytes("segment-size", &f->meta.raft.wal.segment_bytes, "Size of a segment of the raft log",
+             1 << 20, 1 << 30);
   s.AddDuration("fsync-stall", &f->meta.raft.fsync_stall, "A sync this slow gives up leadership",
                 milliseconds(50), milliseconds(60'000));
   process::AddLogSettings(s, &f->log);
@@ -41,7 +43,8 @@ void AddSettings(config::Settings& s, Flags* f) {
 absl::Status Started(const meta::MetaServer& server) {
   meta::StartupProgress progress = server.progress();
   if (progress.done) return absl::OkStatus();
-  return absl::UnavailableError(fmt::format("replaying the log: {} of {}", progress.applied, progress.target));
+  return absl::UnavailableError(
+      fmt::format("replaying the log: {} of {}", progress.applied, progress.target));
 }
 
 absl::Status Run(int argc, char** argv) {
@@ -62,7 +65,8 @@ absl::Status Run(int argc, char** argv) {
       .clock = clock,
       .metrics = metrics,
       .logger = logger,
-      .open_engine = [&](const std::string& dir) { return rocks::OpenRocksEngine(*fs, dir, flags.rocks); },
+      .open_engine =
+          [&](const std::string& dir) { return rocks::OpenRocksEngine(*fs, dir, flags.rocks); },
       .on_fatal = [&](const absl::Status& s) { process::Die(*logger, s); },
       .seed = SystemSeed()};
   KDB_ASSIGN_OR_RETURN(auto server, meta::MetaServer::Start(flags.meta, env));

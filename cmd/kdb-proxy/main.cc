@@ -19,7 +19,8 @@ struct Flags {
   proxy::ProxyOptions proxy;
   uint64_t io_threads = 2;
   uint64_t max_clients = 10'000;
-  uint64_t max_bulk = 16 << 20, max_request = 32 << 20, max_output = 256 << 20, max_queued = 64 << 20;
+  uint64_t max_bulk = 16 << 20, max_request = 32 << 20, max_output = 256 << 20,
+           max_queued = 64 << 20;
   std::string admin_listen = "127.0.0.1:9079";
   milliseconds drain{10'000};
   process::LogSettings log;
@@ -30,25 +31,31 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.Add("kv-listen", &f->proxy.kv_listen, "host:port of the KV API (gRPC); empty: not served");
   s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)");
   s.Add("meta", &f->proxy.meta_seeds, "host:port of meta servers, comma-separated");
-  s.Add("kv", &f->proxy.kv_seeds, "host:port of kv servers: asked for the catalog while meta is down");
+  s.Add("kv", &f->proxy.kv_seeds,
+        "host:port of kv servers: asked for the catalog while meta is down");
   s.Add("cluster", &f->proxy.cluster_id, "Cluster id; empty: that of the first catalog seen");
   s.Add("io-threads", &f->io_threads, "Threads that serve clients", 1, 256);
-  s.Add("password-file", &f->proxy.password_file, "A password a line; read again when it changes; empty: none");
-  s.AddDuration("deadline", &f->proxy.deadline, "How long a command waits for a leader", milliseconds(100),
-                milliseconds(600'000));
+  s.Add("password-file", &f->proxy.password_file,
+        "A password a line; read again when it changes; empty: none");
+  s.AddDuration("deadline", &f->proxy.deadline, "How long a command waits for a leader",
+                milliseconds(100), milliseconds(600'000));
   s.Add("max-clients", &f->max_clients, "Connections", 1, 1'000'000);
   s.AddBytes("max-bulk", &f->max_bulk, "Largest argument", 1 << 10, 512 << 20);
-  s.AddBytes("max-request", &f->max_request, "Largest command with all its arguments", 1 << 10, 1 << 30);
-  s.AddBytes("max-output", &f->max_output, "Replies that one client may leave unread", 1 << 16, 4ull << 30);
-  s.AddBytes("max-queued", &f->max_queued, "Commands without a reply, per I/O thread", 1 << 20, 4ull << 30);
-  s.AddDuration("drain", &f->drain, "How long SIGTERM waits for commands in flight", milliseconds(0),
-                milliseconds(600'000));
+  s.AddBytes("max-request", &f->max_request, "Largest command with all its arguments", 1 << 10,
+             1 << 30);
+  s.AddBytes("max-output", &f->max_output, "Replies that one client may leave unread", 1 << 16,
+             4ull << 30);
+  s.AddBytes("max-queued", &f->max_queued, "Commands without a reply, per I/O thread", 1 << 20,
+             4ull << 30);
+  s.AddDuration("drain", &f->drain, "How long SIGTERM waits for commands in flight",
+                milliseconds(0), milliseconds(600'000));
   process::AddLogSettings(s, &f->log);
 }
 
 absl::Status Run(int argc, char** argv) {
   Flags flags;
-  config::Settings settings(kProgram, "The front door of ERaftKDB for Redis clients.", process::kVersion);
+  config::Settings settings(kProgram, "The front door of ERaftKDB for Redis clients.",
+                            process::kVersion);
   AddSettings(settings, &flags);
   KDB_ASSIGN_OR_RETURN(auto outcome, settings.Parse(argc, argv));
   if (outcome == config::Settings::Outcome::kExit) return absl::OkStatus();
@@ -72,13 +79,16 @@ absl::Status Run(int argc, char** argv) {
   auto server = proxy::ProxyServer::Create(options, clock, Random(SystemSeed()), metrics, logger);
   KDB_RETURN_IF_ERROR(server->Start());
   auto ready = [&] {
-    return server->ready() ? absl::OkStatus() : absl::UnavailableError("no catalog is loaded yet, or draining");
+    return server->ready() ? absl::OkStatus()
+                           : absl::UnavailableError("no catalog is loaded yet, or draining");
   };
   auto live = [&] {
-    return server->alive() ? absl::OkStatus() : absl::UnavailableError("an I/O thread does not turn");
+    return server->alive() ? absl::OkStatus()
+                           : absl::UnavailableError("an I/O thread does not turn");
   };
-  KDB_ASSIGN_OR_RETURN(auto http, obs::AdminHttp::Start(flags.admin_listen, metrics,
-                                                        {.live = live, .ready = ready, .started = absl::OkStatus}));
+  KDB_ASSIGN_OR_RETURN(
+      auto http, obs::AdminHttp::Start(flags.admin_listen, metrics,
+                                       {.live = live, .ready = ready, .started = absl::OkStatus}));
   logger->info("serves Redis clients on port {}, metrics on port {}", server->port(), http->port());
   process::WaitForSignal(*logger);
   if (!server->Drain(flags.drain)) {

@@ -16,19 +16,25 @@ std::string OwnDirectory() {
 
 Cli::Cli(CLI::App& app) {
   app.require_subcommand(1);
-  app.add_option("--meta", meta_, "host:port of meta servers, comma-separated (default: the demo's)")
+  app.add_option("--meta", meta_,
+                 "host:port of meta servers, comma-separated (default: the demo's)")
       ->delimiter(',')
       ->envname("KDB_META");
-  app.add_option("--proxy", proxy_, "host:port of a proxy's KV API")->envname("KDB_PROXY")->capture_default_str();
+  app.add_option("--proxy", proxy_, "host:port of a proxy's KV API")
+      ->envname("KDB_PROXY")
+      ->capture_default_str();
   app.add_option("-o,--output", output_, "text or json")->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--timeout", timeout_s_, "Seconds")->check(CLI::Range(1, 3600))->capture_default_str();
+  app.add_option("--timeout", timeout_s_, "Seconds")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
   AddDemo(app);
   AddShard(app);
   AddMaintenance(app);
   AddKv(app);
 }
 
-CLI::App* Cli::Command(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
+CLI::App* Cli::Command(CLI::App& parent, const std::string& name, const std::string& help,
+                       Action action) {
   CLI::App* command = parent.add_subcommand(name, help);
   command->fallthrough();
   command->callback([this, action = std::move(action)] { action_ = action; });
@@ -37,19 +43,23 @@ CLI::App* Cli::Command(CLI::App& parent, const std::string& name, const std::str
 
 void Cli::AddDemo(CLI::App& app) {
   demo_.binaries = OwnDirectory();
-  CLI::App* demo = Command(app, "demo", "Run a whole cluster on this machine, in the foreground", [this] {
-    demo_.supervise = !no_supervise_;
-    return ctl::RunDemo(demo_);
-  });
+  CLI::App* demo =
+      Command(app, "demo", "Run a whole cluster on this machine, in the foreground", [this] {
+        demo_.supervise = !no_supervise_;
+        return ctl::RunDemo(demo_);
+      });
   demo->add_option("--dir", demo_.dir, "Data, logs and demo.json")->capture_default_str();
   demo->add_option("--port", demo_.port, "Port of the first proxy")->capture_default_str();
   demo->add_option("--replicas", demo_.replicas, "kv servers")->capture_default_str();
   demo->add_option("--proxies", demo_.proxies, "Proxies")->capture_default_str();
   demo->add_flag("--fresh", demo_.fresh, "Remove the data of earlier runs first");
   demo->add_flag("--no-supervise", no_supervise_, "Do not restart a server that dies");
-  demo->add_option("--script", demo_.script, "Transcript to play; it joins the group and moves the slots itself");
-  demo->add_flag("--check", demo_.check, "Stop after the script; exit code 0 only when its output matched");
-  demo->add_option("--binaries", demo_.binaries, "Directory of the servers' programs")->capture_default_str();
+  demo->add_option("--script", demo_.script,
+                   "Transcript to play; it joins the group and moves the slots itself");
+  demo->add_flag("--check", demo_.check,
+                 "Stop after the script; exit code 0 only when its output matched");
+  demo->add_option("--binaries", demo_.binaries, "Directory of the servers' programs")
+      ->capture_default_str();
   demo->add_option("--kv-flag", demo_.kv_flags, "One more argument for every kv server");
 }
 
@@ -57,15 +67,17 @@ void Cli::AddShard(CLI::App& app) {
   CLI::App* shard = app.add_subcommand("shard", "Shard groups and slots");
   shard->require_subcommand(1);
   shard->fallthrough();
-  Command(*shard, "query", "List groups, members and slots", [this] { return ctl::Cluster(ClusterOptions()).Query(); });
+  Command(*shard, "query", "List groups, members and slots",
+          [this] { return ctl::Cluster(ClusterOptions()).Query(); });
   CLI::App* join = Command(*shard, "join", "Make servers a group", [this] {
     return ctl::Cluster(ClusterOptions()).Join(gid_, CLI::detail::split(servers_, ','));
   });
   join->add_option("gid", gid_, "Group")->required();
   join->add_option("servers", servers_, "host:port, comma-separated")->required();
-  CLI::App* add = Command(*shard, "register", "Make a group's servers known, without joining it", [this] {
-    return ctl::Cluster(ClusterOptions()).Register(gid_, CLI::detail::split(servers_, ','));
-  });
+  CLI::App* add =
+      Command(*shard, "register", "Make a group's servers known, without joining it", [this] {
+        return ctl::Cluster(ClusterOptions()).Register(gid_, CLI::detail::split(servers_, ','));
+      });
   add->add_option("gid", gid_, "Group")->required();
   add->add_option("servers", servers_, "host:port, comma-separated")->required();
   CLI::App* leave = Command(*shard, "leave", "Remove a group that owns no slots",
@@ -80,13 +92,15 @@ void Cli::AddShard(CLI::App& app) {
 void Cli::AddMaintenance(CLI::App& app) {
   Command(app, "status", "Show groups, members, leader, term, lag, slots, keys, bytes",
           [this] { return ctl::Cluster(ClusterOptions()).Status(); });
-  CLI::App* bootstrap = Command(app, "bootstrap", "Make servers the meta group, once in a cluster's life", [this] {
-    return ctl::Cluster(ClusterOptions()).Bootstrap(CLI::detail::split(servers_, ','));
-  });
-  bootstrap->add_option("servers", servers_, "host:port of all meta servers, comma-separated")->required();
-  CLI::App* transfer = Command(app, "transfer-leader", "Hand leadership of a group to a member", [this] {
-    return ctl::Cluster(ClusterOptions()).TransferLeader(gid_, member_);
-  });
+  CLI::App* bootstrap =
+      Command(app, "bootstrap", "Make servers the meta group, once in a cluster's life", [this] {
+        return ctl::Cluster(ClusterOptions()).Bootstrap(CLI::detail::split(servers_, ','));
+      });
+  bootstrap->add_option("servers", servers_, "host:port of all meta servers, comma-separated")
+      ->required();
+  CLI::App* transfer =
+      Command(app, "transfer-leader", "Hand leadership of a group to a member",
+              [this] { return ctl::Cluster(ClusterOptions()).TransferLeader(gid_, member_); });
   transfer->add_option("gid", gid_, "Group; 0: meta")->required();
   transfer->add_option("member", member_, "Member id, as status shows it")->required();
   CLI::App* level = Command(app, "log-level", "Change a server's log level", [this] {
@@ -99,15 +113,15 @@ void Cli::AddMaintenance(CLI::App& app) {
 void Cli::AddKv(CLI::App& app) {
   CLI::App* get = Command(app, "get", "Print a key's value", [this] { return Kv().Get(key_); });
   get->add_option("key", key_)->required();
-  CLI::App* put = Command(app, "put", "Set a key", [this] {
-    return Kv().Put(key_, value_, static_cast<int64_t>(ttl_ms_));
-  });
+  CLI::App* put = Command(app, "put", "Set a key",
+                          [this] { return Kv().Put(key_, value_, static_cast<int64_t>(ttl_ms_)); });
   put->add_option("key", key_)->required();
   put->add_option("value", value_)->required();
   put->add_option("--ttl-ms", ttl_ms_, "Expires after so many milliseconds");
   CLI::App* del = Command(app, "del", "Delete a key", [this] { return Kv().Delete(key_); });
   del->add_option("key", key_)->required();
-  CLI::App* scan = Command(app, "scan", "Print keys and values in key order", [this] { return Kv().Scan(scan_); });
+  CLI::App* scan = Command(app, "scan", "Print keys and values in key order",
+                           [this] { return Kv().Scan(scan_); });
   scan->add_option("--start", scan_.start, "First key");
   scan->add_option("--end", scan_.end, "Key to stop before");
   scan->add_option("--prefix", scan_.prefix, "Only keys that begin with it");
@@ -123,7 +137,8 @@ ctl::ClusterOptions Cli::ClusterOptions() const {
 }
 
 ctl::KvCommands Cli::Kv() const {
-  return {proxy_, std::chrono::seconds(timeout_s_), output_ == "json" ? ctl::Output::kJson : ctl::Output::kText};
+  return {proxy_, std::chrono::seconds(timeout_s_),
+          output_ == "json" ? ctl::Output::kJson : ctl::Output::kText};
 }
 
 }  // namespace kdb

@@ -23,7 +23,8 @@ class Cli {
  private:
   using Action = std::function<absl::Status()>;
 
-  CLI::App* Command(CLI::App& parent, const std::string& name, const std::string& help, Action action);
+  CLI::App* Command(CLI::App& parent, const std::string& name, const std::string& help,
+                    Action action);
   void AddDemo(CLI::App& app);
   void AddShard(CLI::App& app);
   void AddMaintenance(CLI::App& app);

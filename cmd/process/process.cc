@@ -20,7 +20,8 @@ sigset_t Signals() {
 }  // namespace
 
 void AddLogSettings(config::Settings& settings, LogSettings* log) {
-  settings.AddChoice("log-level", &log->level, "Log level", {"trace", "debug", "info", "warn", "error"});
+  settings.AddChoice("log-level", &log->level, "Log level",
+                     {"trace", "debug", "info", "warn", "error"});
   settings.AddChoice("log-format", &log->format, "Log format", {"text", "json"});
   settings.Add("instance", &log->instance, "Name of this process in logs");
 }

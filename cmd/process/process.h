@@ -23,10 +23,12 @@ obs::Logger NewLogger(const std::string& program, const LogSettings& log);
 
 // Blocks SIGINT and SIGTERM in this thread and those it starts, and ignores SIGPIPE: call it first.
 void BlockSignals();
-// Waits for SIGINT or SIGTERM. A second one during the shutdown that follows ends the process at once.
+// Waits for SIGINT or SIGTERM. A second one during the shutdown that follows ends the process at
+// once.
 void WaitForSignal(spdlog::logger& logger);
 
-// Ends the process at once with exit code 1 and `status`: for a disk that must not be used any more.
+// Ends the process at once with exit code 1 and `status`: for a disk that must not be used any
+// more.
 [[noreturn]] void Die(spdlog::logger& logger, const absl::Status& status);
 
 // Prints "program: message" to stderr. Exit codes: 2 for settings (INVALID_ARGUMENT), else 1.

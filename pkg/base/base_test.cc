@@ -52,7 +52,10 @@ TEST(CodingTest, BigEndianKeepsNumericOrder) {
 }
 
 TEST(CodingTest, LengthBeyondInputFails) {
-  ByteReader r(std::string_view("\x05" "abc", 4));
+  ByteReader r(
+      std::string_view("\x05"
+                       "abc",
+                       4));
   EXPECT_TRUE(r.LengthPrefixed().empty());
   EXPECT_FALSE(r.ok());
 }

@@ -14,15 +14,15 @@ namespace kdb {
 }  // namespace kdb
 
 // KDB_CHECK(cond, "format {}", args...): always on. KDB_DCHECK: on unless NDEBUG.
-#define KDB_CHECK(cond, ...)                                                        \
-  do {                                                                              \
-    if (!(cond)) [[unlikely]]                                                       \
-      ::kdb::CheckFailed(__FILE__, __LINE__, #cond, fmt::format("" __VA_ARGS__));   \
+#define KDB_CHECK(cond, ...)                                                      \
+  do {                                                                            \
+    if (!(cond)) [[unlikely]]                                                     \
+      ::kdb::CheckFailed(__FILE__, __LINE__, #cond, fmt::format("" __VA_ARGS__)); \
   } while (false)
 
 #ifdef NDEBUG
-#define KDB_DCHECK(cond, ...) \
-  do {                        \
+#define KDB_DCHECK(cond, ...)                \
+  do {                                       \
     if (false) KDB_CHECK(cond, __VA_ARGS__); \
   } while (false)
 #else

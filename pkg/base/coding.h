@@ -1,4 +1,5 @@
-// Integers in byte strings. Keys use big endian (memcmp order = numeric order), records little endian.
+// Integers in byte strings. Keys use big endian (memcmp order = numeric order), records little
+// endian.
 #pragma once
 
 #include <bit>
@@ -48,8 +49,8 @@ void AppendVarint(std::string& out, uint64_t v);
 // Varint length, then the bytes.
 void AppendLengthPrefixed(std::string& out, std::string_view bytes);
 
-// Reads from the front of a byte string. After the first failure every read fails and ok() is false; a
-// failed read returns zero or an empty view. Views point into the input.
+// Reads from the front of a byte string. After the first failure every read fails and ok() is
+// false; a failed read returns zero or an empty view. Views point into the input.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view in) : in_(in) {}

@@ -12,8 +12,8 @@ namespace kdb {
 
 using Task = absl::AnyInvocable<void()>;
 
-// Runs tasks one at a time, in the order posted. Post and PostAfter are thread-safe and never block; they
-// may be called from a task of the same executor.
+// Runs tasks one at a time, in the order posted. Post and PostAfter are thread-safe and never
+// block; they may be called from a task of the same executor.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -24,8 +24,8 @@ class Executor {
   virtual size_t Backlog() const = 0;
 };
 
-// One thread. The destructor stops after the task that is running and drops the rest; owners that need their
-// tasks run wait for them first. `name` (at most 15 bytes) is the thread's name.
+// One thread. The destructor stops after the task that is running and drops the rest; owners that
+// need their tasks run wait for them first. `name` (at most 15 bytes) is the thread's name.
 std::unique_ptr<Executor> NewThreadExecutor(std::string name);
 
 }  // namespace kdb

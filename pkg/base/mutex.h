@@ -1,5 +1,5 @@
-// std::mutex with clang's thread-safety annotations. absl::Mutex is not used: ThreadSanitizer reports
-// false races on Debian's uninstrumented build of it.
+// std::mutex with clang's thread-safety annotations. absl::Mutex is not used: ThreadSanitizer
+// reports false races on Debian's uninstrumented build of it.
 #pragma once
 
 #include <chrono>

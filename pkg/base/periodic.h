@@ -9,8 +9,9 @@
 
 namespace kdb {
 
-// Runs `task` every `interval` on `executor`, first one interval from now. The destructor waits for a run that is under
-// way and prevents later ones; it must not be called from the task. The executor outlives the object.
+// Runs `task` every `interval` on `executor`, first one interval from now. The destructor waits for
+// a run that is under way and prevents later ones; it must not be called from the task. The
+// executor outlives the object.
 class Periodic {
  public:
   Periodic(Executor& executor, std::chrono::nanoseconds interval, Task task);
@@ -21,7 +22,8 @@ class Periodic {
  private:
   struct State;
 
-  static void Schedule(Executor& executor, std::chrono::nanoseconds interval, std::shared_ptr<State> state);
+  static void Schedule(Executor& executor, std::chrono::nanoseconds interval,
+                       std::shared_ptr<State> state);
 
   // Shared with the posted task, which may still be waiting in the executor after the destructor.
   std::shared_ptr<State> state_;

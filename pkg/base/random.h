@@ -1,5 +1,5 @@
-// Seeded pseudo-random numbers: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
-// Generators", OOPSLA 2014). The same seed gives the same sequence on every platform.
+// Seeded pseudo-random numbers: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom
+// Number Generators", OOPSLA 2014). The same seed gives the same sequence on every platform.
 #pragma once
 
 #include <cstdint>

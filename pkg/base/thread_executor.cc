@@ -15,10 +15,11 @@ namespace {
 
 class ThreadExecutor final : public Executor {
  public:
-  explicit ThreadExecutor(std::string name) : thread_([this, name = std::move(name)] {
-    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-    Run();
-  }) {}
+  explicit ThreadExecutor(std::string name)
+      : thread_([this, name = std::move(name)] {
+          pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+          Run();
+        }) {}
 
   ~ThreadExecutor() override {
     {

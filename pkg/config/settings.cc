@@ -36,7 +36,8 @@ std::string FormatBytes(uint64_t v) {
 }
 
 std::string FormatDuration(std::chrono::milliseconds v) {
-  return v.count() % 1000 == 0 ? fmt::format("{}s", v.count() / 1000) : fmt::format("{}ms", v.count());
+  return v.count() % 1000 == 0 ? fmt::format("{}s", v.count() / 1000)
+                               : fmt::format("{}ms", v.count());
 }
 
 absl::Status OutOfRange(const std::string& got, const std::string& min, const std::string& max) {
@@ -46,10 +47,13 @@ absl::Status OutOfRange(const std::string& got, const std::string& min, const st
 }  // namespace
 
 Settings::Settings(std::string program, std::string description, std::string version)
-    : program_(std::move(program)), description_(std::move(description)), version_(std::move(version)) {}
+    : program_(std::move(program)),
+      description_(std::move(description)),
+      version_(std::move(version)) {}
 Settings::~Settings() = default;
 
-void Settings::AddSetting(const std::string& name, const std::string& help, std::string shown_default,
+void Settings::AddSetting(const std::string& name, const std::string& help,
+                          std::string shown_default,
                           std::function<absl::Status(const std::vector<std::string>&)> set,
                           bool is_list, bool is_flag) {
   std::string text = shown_default.empty() ? help : fmt::format("{} [{}]", help, shown_default);
@@ -58,83 +62,108 @@ void Settings::AddSetting(const std::string& name, const std::string& help, std:
 }
 
 void Settings::Add(const std::string& name, std::string* value, const std::string& help) {
-  AddSetting(name, help, *value, [value](const auto& v) {
-    *value = v.back();
-    return absl::OkStatus();
-  }, false, false);
+  AddSetting(
+      name, help, *value,
+      [value](const auto& v) {
+        *value = v.back();
+        return absl::OkStatus();
+      },
+      false, false);
 }
 
 void Settings::Add(const std::string& name, bool* value, const std::string& help) {
-  AddSetting(name, help, *value ? "true" : "", [value](const auto& v) {
-    if (v.back() != "true" && v.back() != "false") {
-      return absl::InvalidArgumentError(fmt::format("'{}' is neither true nor false", v.back()));
-    }
-    *value = v.back() == "true";
-    return absl::OkStatus();
-  }, false, true);
+  AddSetting(
+      name, help, *value ? "true" : "",
+      [value](const auto& v) {
+        if (v.back() != "true" && v.back() != "false") {
+          return absl::InvalidArgumentError(
+              fmt::format("'{}' is neither true nor false", v.back()));
+        }
+        *value = v.back() == "true";
+        return absl::OkStatus();
+      },
+      false, true);
 }
 
 void Settings::Add(const std::string& name, uint64_t* value, const std::string& help, uint64_t min,
                    uint64_t max) {
-  AddSetting(name, help, std::to_string(*value), [=](const auto& v) {
-    uint64_t parsed = 0;
-    const std::string& text = v.back();
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-    if (error != std::errc() || end != text.data() + text.size()) {
-      return absl::InvalidArgumentError(fmt::format("'{}' is not a whole number", text));
-    }
-    if (parsed < min || parsed > max) return OutOfRange(text, std::to_string(min), std::to_string(max));
-    *value = parsed;
-    return absl::OkStatus();
-  }, false, false);
+  AddSetting(
+      name, help, std::to_string(*value),
+      [=](const auto& v) {
+        uint64_t parsed = 0;
+        const std::string& text = v.back();
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+        if (error != std::errc() || end != text.data() + text.size()) {
+          return absl::InvalidArgumentError(fmt::format("'{}' is not a whole number", text));
+        }
+        if (parsed < min || parsed > max)
+          return OutOfRange(text, std::to_string(min), std::to_string(max));
+        *value = parsed;
+        return absl::OkStatus();
+      },
+      false, false);
 }
 
-void Settings::Add(const std::string& name, std::vector<std::string>* value, const std::string& help) {
-  AddSetting(name, help, fmt::format("{}", fmt::join(*value, ",")), [value](const auto& v) {
-    value->clear();
-    for (const std::string& item : v) {
-      for (const std::string& part : CLI::detail::split(item, ',')) {
-        if (!part.empty()) value->push_back(part);
-      }
-    }
-    return absl::OkStatus();
-  }, true, false);
+void Settings::Add(const std::string& name, std::vector<std::string>* value,
+                   const std::string& help) {
+  AddSetting(
+      name, help, fmt::format("{}", fmt::join(*value, ",")),
+      [value](const auto& v) {
+        value->clear();
+        for (const std::string& item : v) {
+          for (const std::string& part : CLI::detail::split(item, ',')) {
+            if (!part.empty()) value->push_back(part);
+          }
+        }
+        return absl::OkStatus();
+      },
+      true, false);
 }
 
 void Settings::AddChoice(const std::string& name, std::string* value, const std::string& help,
                          std::vector<std::string> choices) {
   std::string shown = fmt::format("{}: {}", help, fmt::join(choices, ", "));
-  AddSetting(name, shown, *value, [value, choices = std::move(choices)](const auto& v) {
-    if (std::find(choices.begin(), choices.end(), v.back()) == choices.end()) {
-      return absl::InvalidArgumentError(
-          fmt::format("'{}' is not one of {}", v.back(), fmt::join(choices, ", ")));
-    }
-    *value = v.back();
-    return absl::OkStatus();
-  }, false, false);
+  AddSetting(
+      name, shown, *value,
+      [value, choices = std::move(choices)](const auto& v) {
+        if (std::find(choices.begin(), choices.end(), v.back()) == choices.end()) {
+          return absl::InvalidArgumentError(
+              fmt::format("'{}' is not one of {}", v.back(), fmt::join(choices, ", ")));
+        }
+        *value = v.back();
+        return absl::OkStatus();
+      },
+      false, false);
 }
 
-void Settings::AddBytes(const std::string& name, uint64_t* value, const std::string& help, uint64_t min,
-                        uint64_t max) {
-  AddSetting(name, help, FormatBytes(*value), [=](const auto& v) {
-    KDB_ASSIGN_OR_RETURN(uint64_t parsed, ParseBytes(v.back()));
-    if (parsed < min || parsed > max) return OutOfRange(v.back(), FormatBytes(min), FormatBytes(max));
-    *value = parsed;
-    return absl::OkStatus();
-  }, false, false);
+void Settings::AddBytes(const std::string& name, uint64_t* value, const std::string& help,
+                        uint64_t min, uint64_t max) {
+  AddSetting(
+      name, help, FormatBytes(*value),
+      [=](const auto& v) {
+        KDB_ASSIGN_OR_RETURN(uint64_t parsed, ParseBytes(v.back()));
+        if (parsed < min || parsed > max)
+          return OutOfRange(v.back(), FormatBytes(min), FormatBytes(max));
+        *value = parsed;
+        return absl::OkStatus();
+      },
+      false, false);
 }
 
 void Settings::AddDuration(const std::string& name, std::chrono::milliseconds* value,
                            const std::string& help, std::chrono::milliseconds min,
                            std::chrono::milliseconds max) {
-  AddSetting(name, help, FormatDuration(*value), [=](const auto& v) {
-    KDB_ASSIGN_OR_RETURN(std::chrono::milliseconds parsed, ParseDuration(v.back()));
-    if (parsed < min || parsed > max) {
-      return OutOfRange(v.back(), FormatDuration(min), FormatDuration(max));
-    }
-    *value = parsed;
-    return absl::OkStatus();
-  }, false, false);
+  AddSetting(
+      name, help, FormatDuration(*value),
+      [=](const auto& v) {
+        KDB_ASSIGN_OR_RETURN(std::chrono::milliseconds parsed, ParseDuration(v.back()));
+        if (parsed < min || parsed > max) {
+          return OutOfRange(v.back(), FormatDuration(min), FormatDuration(max));
+        }
+        *value = parsed;
+        return absl::OkStatus();
+      },
+      false, false);
 }
 
 absl::StatusOr<Settings::Outcome> Settings::Parse(int argc, const char* const* argv) {
@@ -157,8 +186,7 @@ absl::StatusOr<Settings::Outcome> Settings::Parse(int argc, const char* const* a
     app.exit(asked, std::cout, std::cerr);
     return Outcome::kExit;
   } catch (const CLI::Error& error) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}; see {} --help", error.what(), program_));
+    return absl::InvalidArgumentError(fmt::format("{}; see {} --help", error.what(), program_));
   }
   if (!config_file.empty()) KDB_RETURN_IF_ERROR(ParseFile(config_file));
   for (const auto& setting : settings_) {
@@ -178,7 +206,8 @@ absl::Status Settings::ParseFile(const std::string& path) {
     return absl::InvalidArgumentError(fmt::format("{}: {}", path, error.what()));
   }
   if (root.IsNull()) return absl::OkStatus();
-  if (!root.IsMap()) return absl::InvalidArgumentError(fmt::format("{}: not a map of settings", path));
+  if (!root.IsMap())
+    return absl::InvalidArgumentError(fmt::format("{}: not a map of settings", path));
   for (const auto& item : root) {
     std::string name = item.first.Scalar();
     auto setting = std::find_if(settings_.begin(), settings_.end(),
@@ -204,8 +233,7 @@ absl::Status Settings::Set(const Setting& setting, const std::vector<std::string
                            const std::string& where) {
   absl::Status status = setting.set(values);
   if (status.ok()) return status;
-  return absl::InvalidArgumentError(
-      fmt::format("{}: {}", where, std::string(status.message())));
+  return absl::InvalidArgumentError(fmt::format("{}: {}", where, std::string(status.message())));
 }
 
 }  // namespace kdb::config

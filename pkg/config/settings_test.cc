@@ -56,8 +56,8 @@ TEST_F(SettingsTest, KeepsDefaults) {
 }
 
 TEST_F(SettingsTest, TakesFlags) {
-  ASSERT_TRUE(Parse({"--listen", "h:2", "--threads=4", "--cache", "2MiB", "--deadline", "3s", "--seeds",
-                     "a:1,b:2", "--fresh", "--format", "json"})
+  ASSERT_TRUE(Parse({"--listen", "h:2", "--threads=4", "--cache", "2MiB", "--deadline", "3s",
+                     "--seeds", "a:1,b:2", "--fresh", "--format", "json"})
                   .ok());
   EXPECT_EQ(bound_.listen, "h:2");
   EXPECT_EQ(bound_.threads, 4u);
@@ -82,7 +82,8 @@ TEST_F(SettingsTest, ErrorsNameTheSetting) {
               HasSubstr("--threads: 65 is out of range: 1 to 64"));
   EXPECT_THAT(std::string(Parse({"--thread", "6"}).message()), HasSubstr("--thread"));
   EXPECT_THAT(std::string(Parse({"--cache", "1MB"}).message()), HasSubstr("'1MB' is not a size"));
-  EXPECT_THAT(std::string(Parse({"--format", "xml"}).message()), HasSubstr("not one of text, json"));
+  EXPECT_THAT(std::string(Parse({"--format", "xml"}).message()),
+              HasSubstr("not one of text, json"));
 }
 
 TEST_F(SettingsTest, FileErrorsNameFileAndLine) {

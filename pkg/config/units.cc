@@ -28,8 +28,12 @@ bool ParseWithUnit(const std::string& text, const Unit (&units)[n], uint64_t* va
 }  // namespace
 
 absl::StatusOr<uint64_t> ParseBytes(const std::string& text) {
-  static constexpr Unit kUnits[] = {{"", 1},          {"B", 1},          {"KiB", 1ull << 10},
-                                    {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40}};
+  static constexpr Unit kUnits[] = {{"", 1},
+                                    {"B", 1},
+                                    {"KiB", 1ull << 10},
+                                    {"MiB", 1ull << 20},
+                                    {"GiB", 1ull << 30},
+                                    {"TiB", 1ull << 40}};
   uint64_t value = 0;
   if (ParseWithUnit(text, kUnits, &value)) return value;
   return absl::InvalidArgumentError(

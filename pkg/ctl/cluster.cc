@@ -109,7 +109,8 @@ absl::Status Cluster::Status() {
   KDB_ASSIGN_OR_RETURN(metapb::QueryReply reply, meta_.Query(options_.timeout));
   std::vector<MemberRow> rows = AskAll(reply.catalog());
   if (options_.output == Output::kText) {
-    fmt::print("cluster {}, catalog version {}\n", reply.catalog().cluster_id(), reply.catalog().version());
+    fmt::print("cluster {}, catalog version {}\n", reply.catalog().cluster_id(),
+               reply.catalog().version());
     PrintTable(rows);
     return absl::OkStatus();
   }

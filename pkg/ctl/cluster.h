@@ -25,7 +25,8 @@ class Cluster {
  public:
   explicit Cluster(const ClusterOptions& options);
 
-  // Groups, members, leader, term, lag, slots, keys, bytes. A member that does not answer is shown as unknown.
+  // Groups, members, leader, term, lag, slots, keys, bytes. A member that does not answer is shown
+  // as unknown.
   absl::Status Status();
   // Once in a cluster's life: makes the servers at these addresses the meta group.
   absl::Status Bootstrap(const std::vector<std::string>& addresses);

@@ -55,8 +55,9 @@ class Demo {
   absl::Status Run() {
     KDB_RETURN_IF_ERROR(Prepare());
     auto start = std::chrono::steady_clock::now();
-    supervisor_ = std::make_unique<Supervisor>(SupervisorOptions{.restart = options_.supervise}, Specs(),
-                                               [this](const auto& children) { WriteState(children); });
+    supervisor_ =
+        std::make_unique<Supervisor>(SupervisorOptions{.restart = options_.supervise}, Specs(),
+                                     [this](const auto& children) { WriteState(children); });
     absl::Status status = Serve(start);
     Say("stopping");
     absl::Status stopped = supervisor_->Stop();
@@ -70,8 +71,9 @@ class Demo {
     if (exists && !ours) {
       KDB_ASSIGN_OR_RETURN(std::vector<std::string> content, fs_->List(options_.dir));
       if (!content.empty()) {
-        return absl::FailedPreconditionError(fmt::format(
-            "{} is not empty and not a demo's directory (no {}): choose another --dir", options_.dir, kStateFile));
+        return absl::FailedPreconditionError(
+            fmt::format("{} is not empty and not a demo's directory (no {}): choose another --dir",
+                        options_.dir, kStateFile));
       }
     }
     KDB_RETURN_IF_ERROR(CheckPorts());
@@ -87,9 +89,10 @@ class Demo {
         if (address.empty()) continue;
         int port = std::atoi(address.c_str() + address.rfind(':') + 1);
         if (!ProbePortFree(static_cast<uint16_t>(port)).ok()) {
-          return absl::AlreadyExistsError(fmt::format(
-              "port {} of {} is in use: stop what listens there (another demo?) or choose another --port",
-              port, p.name));
+          return absl::AlreadyExistsError(
+              fmt::format("port {} of {} is in use: stop what listens there (another demo?) or "
+                          "choose another --port",
+                          port, p.name));
         }
       }
     }
@@ -112,8 +115,9 @@ class Demo {
 
   absl::Status Serve(std::chrono::steady_clock::time_point start) {
     KDB_RETURN_IF_ERROR(BringUp());
-    Say(fmt::format("healthy after {} ms",
-                    std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start).count()));
+    Say(fmt::format("healthy after {} ms", std::chrono::duration_cast<milliseconds>(
+                                               std::chrono::steady_clock::now() - start)
+                                               .count()));
     absl::Status played = options_.script.empty() ? absl::OkStatus() : Play();
     if (options_.check) {
       if (played.ok()) Say("the transcript matches");
@@ -126,7 +130,8 @@ class Demo {
     return absl::OkStatus();
   }
 
-  // Servers up, meta bootstrapped, the group registered and, without a script, joined with all slots; proxies ready.
+  // Servers up, meta bootstrapped, the group registered and, without a script, joined with all
+  // slots; proxies ready.
   absl::Status BringUp() {
     for (const DemoProcess& p : processes_) {
       if (p.kind != "proxy") KDB_RETURN_IF_ERROR(Await(p, "/startupz"));
@@ -165,9 +170,9 @@ class Demo {
       }
       if (std::chrono::steady_clock::now() > deadline) {
         Say("failed");
-        return absl::DeadlineExceededError(fmt::format("{} is not healthy after {} s: {}; see {}", p.name,
-                                                       kStartTimeout.count() / 1000,
-                                                       std::string(status.message()), p.spec.log_path));
+        return absl::DeadlineExceededError(fmt::format(
+            "{} is not healthy after {} s: {}; see {}", p.name, kStartTimeout.count() / 1000,
+            std::string(status.message()), p.spec.log_path));
       }
       if (WaitForSignal(kStep)) {
         Say("interrupted");
@@ -183,7 +188,8 @@ class Demo {
     if (!log.ok() || log->empty()) return fmt::format("see {}", path);
     while (!log->empty() && log->back() == '\n') log->pop_back();
     size_t start = log->rfind('\n');
-    return fmt::format("{} (see {})", log->substr(start == std::string::npos ? 0 : start + 1), path);
+    return fmt::format("{} (see {})", log->substr(start == std::string::npos ? 0 : start + 1),
+                       path);
   }
 
   absl::Status Play() {
@@ -200,7 +206,8 @@ class Demo {
 
   void SayHowToConnect() const {
     std::vector<std::string> admin;
-    for (const DemoProcess& p : processes_) admin.push_back(fmt::format("http://{}/metrics", p.admin));
+    for (const DemoProcess& p : processes_)
+      admin.push_back(fmt::format("http://{}/metrics", p.admin));
     Say(fmt::format("\nready: redis-cli -p {}", options_.port));
     Say(fmt::format("KV API (gRPC): {}", processes_.back().kv_api));
     Say(fmt::format("status:  kdbctl --meta {} status", fmt::join(Addresses("meta"), ",")));
@@ -213,8 +220,8 @@ class Demo {
   void WriteState(const std::vector<Supervisor::Child>& children) {
     nlohmann::json state{{"port", options_.port}, {"supervisor_pid", getpid()}};
     for (const DemoProcess& p : processes_) {
-      nlohmann::json process{{"name", p.name},       {"kind", p.kind},  {"address", p.address},
-                             {"admin", p.admin},     {"pid", 0},        {"restarts", 0},
+      nlohmann::json process{{"name", p.name},         {"kind", p.kind},     {"address", p.address},
+                             {"admin", p.admin},       {"pid", 0},           {"restarts", 0},
                              {"log", p.spec.log_path}, {"argv", p.spec.argv}};
       if (!p.dir.empty()) process["data"] = p.dir;
       if (!p.kv_api.empty()) process["kv_api"] = p.kv_api;

@@ -8,7 +8,16 @@ namespace {
 
 constexpr uint64_t kMetaServers = 3;
 constexpr uint64_t kMostPerKind = 10;
-enum Offset : uint64_t { kProxy = 0, kKvApi = 10, kMeta = 20, kKv = 30, kProxyAdmin = 40, kMetaAdmin = 50, kKvAdmin = 60, kEnd = 70 };
+enum Offset : uint64_t {
+  kProxy = 0,
+  kKvApi = 10,
+  kMeta = 20,
+  kKv = 30,
+  kProxyAdmin = 40,
+  kMetaAdmin = 50,
+  kKvAdmin = 60,
+  kEnd = 70
+};
 
 class Layout {
  public:
@@ -33,8 +42,9 @@ class Layout {
     DemoProcess p = Server("proxy", i, kProxy, kProxyAdmin, /*stop_rank=*/0);
     p.dir.clear();
     p.kv_api = Address(kKvApi, i);
-    AddFlags(&p, {"--listen", p.address, "--admin-listen", p.admin, "--kv-listen", p.kv_api, "--meta",
-                  fmt::format("{}", fmt::join(meta_, ",")), "--kv", fmt::format("{}", fmt::join(kv_, ","))});
+    AddFlags(&p, {"--listen", p.address, "--admin-listen", p.admin, "--kv-listen", p.kv_api,
+                  "--meta", fmt::format("{}", fmt::join(meta_, ",")), "--kv",
+                  fmt::format("{}", fmt::join(kv_, ","))});
     return p;
   }
 
@@ -42,7 +52,8 @@ class Layout {
   std::string Address(Offset offset, uint64_t i) const {
     return fmt::format("127.0.0.1:{}", options_.port + offset + i);
   }
-  DemoProcess Server(const std::string& kind, uint64_t i, Offset offset, Offset admin, int stop_rank) const {
+  DemoProcess Server(const std::string& kind, uint64_t i, Offset offset, Offset admin,
+                     int stop_rank) const {
     DemoProcess p;
     p.name = fmt::format("{}-{}", kind, i);
     p.kind = kind;

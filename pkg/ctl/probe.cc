@@ -18,8 +18,8 @@ absl::Status ProbeHttp(const std::string& address, const std::string& path) {
   int port = std::atoi(address.c_str() + colon + 1);
   char error[128] = "";
   mg_connection* connection =
-      mg_download(host.c_str(), port, 0, error, sizeof(error), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n",
-                  path.c_str(), host.c_str());
+      mg_download(host.c_str(), port, 0, error, sizeof(error),
+                  "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path.c_str(), host.c_str());
   if (connection == nullptr) return absl::UnavailableError(fmt::format("{}: {}", address, error));
   int code = mg_get_response_info(connection)->status_code;
   char body[256];

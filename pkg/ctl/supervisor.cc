@@ -85,10 +85,12 @@ absl::Status Supervisor::Stop() {
     if (s.killed) {
       bad.push_back(fmt::format("{} had to be killed", s.child.name));
     } else if (!s.last_end.empty() && s.last_end != "exit code 0" && s.restart_at != Time::max()) {
-      bad.push_back(fmt::format("{} ended with {}: see {}", s.child.name, s.last_end, s.spec.log_path));
+      bad.push_back(
+          fmt::format("{} ended with {}: see {}", s.child.name, s.last_end, s.spec.log_path));
     }
   }
-  return bad.empty() ? absl::OkStatus() : absl::InternalError(fmt::format("{}", fmt::join(bad, "; ")));
+  return bad.empty() ? absl::OkStatus()
+                     : absl::InternalError(fmt::format("{}", fmt::join(bad, "; ")));
 }
 
 std::vector<Supervisor::Child> Supervisor::children() const {

@@ -24,13 +24,14 @@ struct ChildSpec {
 struct SupervisorOptions {
   bool restart = true;
   std::chrono::milliseconds first_restart{100};
-  std::chrono::milliseconds last_restart{5000};    // doubling from first_restart
-  std::chrono::milliseconds stable_after{10'000};  // a child that lived so long starts over at first_restart
+  std::chrono::milliseconds last_restart{5000};  // doubling from first_restart
+  std::chrono::milliseconds stable_after{
+      10'000};  // a child that lived so long starts over at first_restart
   std::chrono::milliseconds stop_timeout{15'000};  // then SIGKILL
 };
 
-// Thread-safe. Has one thread, which forks and reaps; the children get SIGTERM if it goes (PR_SET_PDEATHSIG). The caller has
-// blocked SIGCHLD in all threads.
+// Thread-safe. Has one thread, which forks and reaps; the children get SIGTERM if it goes
+// (PR_SET_PDEATHSIG). The caller has blocked SIGCHLD in all threads.
 class Supervisor {
  public:
   struct Child {
@@ -45,8 +46,8 @@ class Supervisor {
   // Stops what still runs.
   ~Supervisor();
 
-  // SIGTERM by rank, SIGKILL after the timeout; waits. An error names the children that had to be killed or that ended
-  // with a status other than 0.
+  // SIGTERM by rank, SIGKILL after the timeout; waits. An error names the children that had to be
+  // killed or that ended with a status other than 0.
   absl::Status Stop();
 
   std::vector<Child> children() const;

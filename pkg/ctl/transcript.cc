@@ -14,10 +14,12 @@ namespace {
 
 constexpr std::string_view kPrompt = "> ";
 
-absl::StatusOr<std::string> Substitute(std::string line, const std::map<std::string, std::string>& names) {
+absl::StatusOr<std::string> Substitute(std::string line,
+                                       const std::map<std::string, std::string>& names) {
   for (size_t at = 0; (at = line.find("${", at)) != std::string::npos;) {
     size_t end = line.find('}', at);
-    auto it = end == std::string::npos ? names.end() : names.find(line.substr(at + 2, end - at - 2));
+    auto it =
+        end == std::string::npos ? names.end() : names.find(line.substr(at + 2, end - at - 2));
     if (it == names.end()) {
       return absl::InvalidArgumentError(fmt::format("unknown name in '{}'", line));
     }
@@ -78,8 +80,8 @@ absl::StatusOr<std::string> RunRedisCli(const std::string& command, int port) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<Exchange>> ParseTranscript(std::string_view text,
-                                                      const std::map<std::string, std::string>& names) {
+absl::StatusOr<std::vector<Exchange>> ParseTranscript(
+    std::string_view text, const std::map<std::string, std::string>& names) {
   std::vector<Exchange> transcript;
   std::istringstream in{std::string(text)};
   int number = 0;
@@ -96,7 +98,8 @@ absl::StatusOr<std::vector<Exchange>> ParseTranscript(std::string_view text,
     } else if (!transcript.empty()) {
       transcript.back().expected += *filled + "\n";
     } else if (!filled->empty()) {
-      return absl::InvalidArgumentError(fmt::format("line {}: output before the first command", number));
+      return absl::InvalidArgumentError(
+          fmt::format("line {}: output before the first command", number));
     }
   }
   for (Exchange& e : transcript) {

@@ -9,8 +9,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(TranscriptTest, ParsesCommandsAndSubstitutesAddresses) {
-  auto transcript = ParseTranscript("# a comment\n> shardgroup join 1 ${kv-0}\nOK\n> get a\n1) \"${kv-0}\"\n",
-                                    {{"kv-0", "h:1"}});
+  auto transcript = ParseTranscript(
+      "# a comment\n> shardgroup join 1 ${kv-0}\nOK\n> get a\n1) \"${kv-0}\"\n", {{"kv-0", "h:1"}});
   ASSERT_TRUE(transcript.ok()) << transcript.status();
   ASSERT_EQ(transcript->size(), 2u);
   EXPECT_EQ((*transcript)[0].command, "shardgroup join 1 h:1");
@@ -19,7 +19,8 @@ TEST(TranscriptTest, ParsesCommandsAndSubstitutesAddresses) {
 }
 
 TEST(TranscriptTest, RefusesUnknownNamesAndStrayOutput) {
-  EXPECT_THAT(std::string(ParseTranscript("> get ${x}\n", {}).status().message()), HasSubstr("line 1"));
+  EXPECT_THAT(std::string(ParseTranscript("> get ${x}\n", {}).status().message()),
+              HasSubstr("line 1"));
   EXPECT_THAT(std::string(ParseTranscript("OK\n> get a\n", {}).status().message()),
               HasSubstr("output before the first command"));
 }

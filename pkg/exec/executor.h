@@ -59,7 +59,8 @@ absl::Status Execute(const redis::Command& command, std::span<const std::string_
 // at *slot and leaving there where to go on. The number deleted. A logged background step.
 absl::StatusOr<size_t> DeleteExpired(Environment& env, size_t limit, shard::Slot* slot);
 
-// The earliest expiry time of a key in the owned slots, kNoExpiry when none has one. One seek per slot that has keys.
+// The earliest expiry time of a key in the owned slots, kNoExpiry when none has one. One seek per
+// slot that has keys.
 inline constexpr int64_t kNoExpiry = INT64_MAX;
 absl::StatusOr<int64_t> EarliestExpiry(const Environment& env);
 

@@ -12,10 +12,12 @@
 namespace kdb::kv {
 namespace {
 
-// The replies of a batch are stored, so the state bounds them: ops beyond it are not executed (GETDEL of many large values).
+// The replies of a batch are stored, so the state bounds them: ops beyond it are not executed
+// (GETDEL of many large values).
 constexpr size_t kMaxBatchReplyBytes = 32 << 20;
 constexpr std::string_view kReplyTooLarge =
-    "-ERR not executed: the replies of the commands before it are too large together; send fewer at once\r\n";
+    "-ERR not executed: the replies of the commands before it are too large together; send fewer "
+    "at once\r\n";
 
 // RocksDB 7.8 slows down with range tombstones in the memtable (design 2).
 constexpr uint64_t kMaxUnflushedRangeDeletes = 200;

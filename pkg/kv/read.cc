@@ -11,7 +11,8 @@
 namespace kdb::kv {
 namespace {
 
-// Replies of a read batch beyond this are left for another: what is read at once is bounded by it and one reply.
+// Replies of a read batch beyond this are left for another: what is read at once is bounded by it
+// and one reply.
 constexpr size_t kMaxReadReplyBytes = 32 << 20;
 
 absl::Status RunAll(const wire::Batch& batch, OpRunner& runner, const SnapshotCounts& keys,

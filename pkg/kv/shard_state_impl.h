@@ -112,9 +112,11 @@ class ShardStateImpl final : public ShardState {
   // holds.
   std::atomic<int64_t> committed_log_time_ms_ = 0;
   std::atomic<int64_t> applied_log_time_ms_ = 0;  // set after the write
-  // No key expires before the smaller of the two, so that HasExpired need not look. Times given to keys go into the
-  // first after the write that makes them visible; a look takes the first before its snapshot.
-  mutable std::atomic<int64_t> given_expiry_ms_ = INT64_MIN;  // since the last look; at first nothing is known
+  // No key expires before the smaller of the two, so that HasExpired need not look. Times given to
+  // keys go into the first after the write that makes them visible; a look takes the first before
+  // its snapshot.
+  mutable std::atomic<int64_t> given_expiry_ms_ =
+      INT64_MIN;  // since the last look; at first nothing is known
   mutable std::atomic<int64_t> seen_expiry_ms_ = exec::kNoExpiry;  // by the last look
 
   mutable Mutex mu_;

@@ -64,7 +64,8 @@ absl::StatusOr<std::unique_ptr<AdminHttp>> AdminHttp::Start(const std::string& a
   mg_context* context = mg_start(&callbacks, nullptr, options);
   if (context == nullptr) {
     return absl::UnavailableError(fmt::format(
-        "cannot serve metrics on {}: is the port in use, or the address not of this host?", address));
+        "cannot serve metrics on {}: is the port in use, or the address not of this host?",
+        address));
   }
   return std::make_unique<CivetAdminHttp>(context, registry, std::move(probes));
 }

@@ -1,4 +1,5 @@
-// The admin HTTP port of every server: /metrics (Prometheus text), /livez, /readyz, /startupz (Kubernetes probes).
+// The admin HTTP port of every server: /metrics (Prometheus text), /livez, /readyz, /startupz
+// (Kubernetes probes).
 #pragma once
 
 #include <functional>
@@ -11,7 +12,8 @@
 
 namespace kdb::obs {
 
-// Each answers from any thread, within milliseconds. OK is 200 "ok"; an error is 503 with its message.
+// Each answers from any thread, within milliseconds. OK is 200 "ok"; an error is 503 with its
+// message.
 struct Probes {
   std::function<absl::Status()> live;     // event loops turn; never quorum
   std::function<absl::Status()> ready;    // this server should get traffic
@@ -20,7 +22,8 @@ struct Probes {
 
 class AdminHttp {
  public:
-  // `address` is host:port; port 0 picks a free one. `registry` outlives the server. UNAVAILABLE names the address.
+  // `address` is host:port; port 0 picks a free one. `registry` outlives the server. UNAVAILABLE
+  // names the address.
   static absl::StatusOr<std::unique_ptr<AdminHttp>> Start(const std::string& address,
                                                           Registry& registry, Probes probes);
   virtual ~AdminHttp() = default;  // waits for requests that are being answered

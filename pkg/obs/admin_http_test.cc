@@ -32,11 +32,11 @@ std::string Get(int port, const std::string& path) {
 TEST(AdminHttpTest, ServesMetricsAndProbes) {
   Registry registry;
   registry.AddCounter("kdb_test_total", "A test").Increment(3);
-  auto server = AdminHttp::Start(
-      "127.0.0.1:0", registry,
-      {.live = [] { return absl::OkStatus(); },
-       .ready = [] { return absl::UnavailableError("no leader is known"); },
-       .started = [] { return absl::OkStatus(); }});
+  auto server =
+      AdminHttp::Start("127.0.0.1:0", registry,
+                       {.live = [] { return absl::OkStatus(); },
+                        .ready = [] { return absl::UnavailableError("no leader is known"); },
+                        .started = [] { return absl::OkStatus(); }});
   ASSERT_TRUE(server.ok()) << server.status();
   int port = (*server)->port();
   EXPECT_THAT(Get(port, "/metrics"), HasSubstr("kdb_test_total 3"));

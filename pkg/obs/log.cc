@@ -27,8 +27,8 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
 }  // namespace
 
 Logger NewLogger(std::string_view process, std::string_view instance, LogFormat format) {
-  auto logger = std::make_shared<spdlog::logger>(
-      std::string(process), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(std::string(process),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   if (format == LogFormat::kJson) {
     formatter->add_flag<JsonMessage>('*').set_pattern(fmt::format(
@@ -48,8 +48,10 @@ Logger NullLogger() {
 
 absl::Status SetLogLevel(spdlog::logger& logger, std::string_view level) {
   static constexpr std::pair<std::string_view, spdlog::level::level_enum> kLevels[] = {
-      {"trace", spdlog::level::trace}, {"debug", spdlog::level::debug},
-      {"info", spdlog::level::info},   {"warn", spdlog::level::warn},
+      {"trace", spdlog::level::trace},
+      {"debug", spdlog::level::debug},
+      {"info", spdlog::level::info},
+      {"warn", spdlog::level::warn},
       {"error", spdlog::level::err}};
   for (auto [name, value] : kLevels) {
     if (name == level) {

@@ -1,4 +1,5 @@
-// Structured logs by spdlog: a line of text or of JSON per event, to stderr. The level changes at run time.
+// Structured logs by spdlog: a line of text or of JSON per event, to stderr. The level changes at
+// run time.
 #pragma once
 
 #include <spdlog/logger.h>

@@ -25,13 +25,21 @@ Gauge& Registry::AddGauge(const std::string& name, const std::string& help, cons
 Histogram& Registry::AddLatency(const std::string& name, const std::string& help,
                                 const Labels& labels) {
   static const auto kBounds = Exponential(25e-6, 2, 21);
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels, kBounds);
+  return prometheus::BuildHistogram()
+      .Name(name)
+      .Help(help)
+      .Register(*registry_)
+      .Add(labels, kBounds);
 }
 
 Histogram& Registry::AddSizes(const std::string& name, const std::string& help,
                               const Labels& labels) {
   static const auto kBounds = Exponential(1, 4, 14);
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels, kBounds);
+  return prometheus::BuildHistogram()
+      .Name(name)
+      .Help(help)
+      .Register(*registry_)
+      .Add(labels, kBounds);
 }
 
 }  // namespace kdb::obs

@@ -281,8 +281,9 @@ void GroupSession::BackOff(Lane lane) {
   });
 }
 
-// The answer was made between `asked_at` and now: log time is at least what it says, and at most that and the time since
-// `asked_at`. An answer may be old: it waited in a socket, or it is the stored one of a batch that was sent again.
+// The answer was made between `asked_at` and now: log time is at least what it says, and at most
+// that and the time since `asked_at`. An answer may be old: it waited in a socket, or it is the
+// stored one of a batch that was sent again.
 void GroupSession::NoteLogTime(int64_t answered_ms, Clock::Duration asked_at) {
   if (answered_ms == 0) return;
   Clock::Duration now = clock_.Monotonic();

@@ -118,8 +118,9 @@ class GrpcShardLinkFactory::Stream final
       return false;
     }
     if (parts_.empty()) return true;
-    std::string* last = reply.kind_case() == CommandsReply::kReadReply ? reply.mutable_read_reply()
-                                                                       : reply.mutable_write_reply();
+    std::string* last = reply.kind_case() == CommandsReply::kReadReply
+                            ? reply.mutable_read_reply()
+                            : reply.mutable_write_reply();
     parts_.append(*last);
     last->swap(parts_);
     std::string().swap(parts_);
@@ -163,7 +164,7 @@ class GrpcShardLinkFactory::Stream final
   std::unique_ptr<shardpb::Shard::Stub> stub_;
   grpc::ClientContext context_;
   CommandsReply reply_;
-  std::string parts_;  // of a reply that is not whole yet
+  std::string parts_;             // of a reply that is not whole yet
   std::shared_ptr<Stream> self_;  // until OnDone
 
   ShardLinkHandler* handler_;  // on the executor; null: abandoned

@@ -1,4 +1,4 @@
-#include "pkg/proxy/model_shard.h"
+#include "pkg/proxy/model_shard_test.h"
 
 #include <gtest/gtest.h>
 
@@ -61,8 +61,7 @@ void ModelGroup::Run(const wire::Op& op, Session* session, wire::BatchReplyBuild
   } else if (op.not_after_ms != 0 && LogTime() > op.not_after_ms) {
     result.code = wire::ResultCode::kLate;
   } else if ((op.bounded_reply || (faults_.full_read_batches && session == nullptr)) &&
-             faults_.large_reply_one_in > 0 &&
-             loop_.random().OneIn(faults_.large_reply_one_in)) {
+             faults_.large_reply_one_in > 0 && loop_.random().OneIn(faults_.large_reply_one_in)) {
     result.code = wire::ResultCode::kByIndex;
   } else {
     ++executed_;

@@ -1,7 +1,7 @@
 // One client's commands in the order sent (design 4, "Order").
 #include <gmock/gmock.h>
 
-#include "pkg/proxy/router_fixture.h"
+#include "pkg/proxy/router_fixture_test.h"
 
 namespace kdb::proxy {
 namespace {

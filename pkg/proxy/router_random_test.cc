@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "pkg/proxy/model_shard.h"
-#include "pkg/proxy/router_fixture.h"
+#include "pkg/proxy/model_shard_test.h"
+#include "pkg/proxy/router_fixture_test.h"
 
 namespace kdb::proxy {
 namespace {
@@ -46,7 +46,8 @@ class RandomRun {
     Random random(seed);
     faults_.break_link_one_in = 20 + random.Uniform(200);
     faults_.busy_one_in = 5 + random.Uniform(50);
-    // Together with moves, the order after these is still to be settled: slots with data do not move yet.
+    // Together with moves, the order after these is still to be settled: slots with data do not
+    // move yet.
     faults_.disk_full = faults_.full_read_batches = !moves;
     faults_.large_reply_one_in = 2 + random.Uniform(10);
     RouterOptions options;

@@ -1,7 +1,7 @@
 // Sessions: what is sent again, what is not, and what clients are told.
 #include <gmock/gmock.h>
 
-#include "pkg/proxy/router_fixture.h"
+#include "pkg/proxy/router_fixture_test.h"
 
 namespace kdb::proxy {
 namespace {
@@ -184,7 +184,8 @@ TEST_F(RouterSession, AFullDiskAnswersOomAndKeepsTheNumber) {
   auto replies = TakeReplies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_THAT(replies[0], HasSubstr("incr n: -OOM"));
-  // What comes next goes under the number that was not used; an empty batch may have asked before it.
+  // What comes next goes under the number that was not used; an empty batch may have asked before
+  // it.
   Send("incr m");
   RunFor(500 * kMs);
   size_t last = link.writes.size() - 1;

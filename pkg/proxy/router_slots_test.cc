@@ -1,7 +1,7 @@
 // Commands over several slots and groups, and slots that change hands.
 #include <gmock/gmock.h>
 
-#include "pkg/proxy/router_fixture.h"
+#include "pkg/proxy/router_fixture_test.h"
 
 namespace kdb::proxy {
 namespace {

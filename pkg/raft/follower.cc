@@ -57,8 +57,9 @@ void Core::ReplyMismatch(const Message& m) {
 }
 
 void Core::HandleHeartbeat(const Message& m) {
-  // The log ends below what was acknowledged: what is here is not to be trusted, and the reply tells the leader. Not
-  // compared with persisted(): an acknowledgement may leave before Persisted is called.
+  // The log ends below what was acknowledged: what is here is not to be trusted, and the reply
+  // tells the leader. Not compared with persisted(): an acknowledgement may leave before Persisted
+  // is called.
   bool intact = log_.last() >= m.hint_index;
   if (intact && m.commit <= m.hint_index) log_.CommitTo(m.commit);
   Message reply = To(m.from, MessageType::kHeartbeatReply);

@@ -146,7 +146,8 @@ TEST_F(ThesisTest, Section3_5_AppendNeedsTheEntryBefore) {
   EXPECT_EQ(reply.hint_term, 1u);
 }
 
-// A driver sends the acknowledgement and calls Persisted only afterwards: the leader's next heartbeat may come between.
+// A driver sends the acknowledgement and calls Persisted only afterwards: the leader's next
+// heartbeat may come between.
 TEST_F(ThesisTest, AnAcknowledgementBeforePersistedIsNotALoss) {
   Start(1, {1, 1});
   raft_->Step(Append(1, 2, 1, MakeEntries(3, {1})));

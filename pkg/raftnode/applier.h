@@ -30,7 +30,8 @@ class Applier {
 
   // Raft role. `entries` continue those of the last call; `waiters` are some of theirs, in order.
   void Submit(std::vector<CommittedEntry> entries, std::vector<Waiter> waiters);
-  // Raft role. Read points never go down. Reads whose point is applied already run at once, on the caller: a hop less.
+  // Raft role. Read points never go down. Reads whose point is applied already run at once, on the
+  // caller: a hop less.
   void SubmitReads(ReadBatch batch);
   // Of entries submitted and not yet applied. Thread-safe.
   size_t queued_bytes() const;

@@ -214,7 +214,8 @@ void Driver::Propose(std::vector<Proposal> proposals) {
     if (p.conf_change) {
       ProposeRun(std::exchange(run, {}));
       ProposeConfChange(std::move(p));
-    } else if (!may.ok() && (raft_.role() == raft::Role::kLeader || raft_.leader() == raft::kNoNode)) {
+    } else if (!may.ok() &&
+               (raft_.role() == raft::Role::kLeader || raft_.leader() == raft::kNoNode)) {
       // Without a leader, too: with every member's disk full there is none, and that is the answer.
       Refuse(p, may);
     } else {

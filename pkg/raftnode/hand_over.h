@@ -1,4 +1,5 @@
-// Leadership handed over before a planned stop, so that clients wait for a transfer and not for an election.
+// Leadership handed over before a planned stop, so that clients wait for a transfer and not for an
+// election.
 #pragma once
 
 #include <chrono>
@@ -8,8 +9,9 @@
 
 namespace kdb::raftnode {
 
-// Blocks until the best follower (a voter heard of lately, with the most log) leads, or for `limit`. OK at once on a node
-// that does not lead. FAILED_PRECONDITION: no follower can take over. Not from a role of the node.
+// Blocks until the best follower (a voter heard of lately, with the most log) leads, or for
+// `limit`. OK at once on a node that does not lead. FAILED_PRECONDITION: no follower can take over.
+// Not from a role of the node.
 absl::Status HandOver(RaftNode& node, std::chrono::milliseconds limit);
 
 }  // namespace kdb::raftnode

@@ -72,9 +72,9 @@ class Observer {
 // Runs on the apply role (OK) or the raft role (errors), never inside Propose; must not block.
 // OK: the state machine's result. Errors, and what is known of the proposal:
 //   FAILED_PRECONDITION  not leader: it will never be applied
-//   RESOURCE_EXHAUSTED   refused before the log (mailbox, uncommitted bytes): never applied. "disk full: ..." when it is
-//   UNAVAILABLE          refused before the log (a transfer is under way, stopping): never applied
-//   ABORTED              leadership was lost after it was logged: unknown
+//   RESOURCE_EXHAUSTED   refused before the log (mailbox, uncommitted bytes): never applied. "disk
+//   full: ..." when it is UNAVAILABLE          refused before the log (a transfer is under way,
+//   stopping): never applied ABORTED              leadership was lost after it was logged: unknown
 // Whether it is the RESOURCE_EXHAUSTED of a full disk, rather than of too much at once.
 bool IsDiskFull(const absl::Status& status);
 using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;

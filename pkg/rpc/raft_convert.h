@@ -8,7 +8,8 @@
 namespace kdb::rpc {
 
 void ToProto(const raft::Message& message, raftpb::Message* out);
-// Takes the entries' bytes out of `in` without copying them. INVALID_ARGUMENT on types that this version does not know.
+// Takes the entries' bytes out of `in` without copying them. INVALID_ARGUMENT on types that this
+// version does not know.
 absl::StatusOr<raft::Message> FromProto(raftpb::Message* in);
 
 // Bytes that a message counts for in send queues.

@@ -23,7 +23,8 @@ class RaftService::Reader final : public grpc::ServerReadReactor<raftpb::StreamR
  private:
   absl::Status Take() {
     if (!welcome_) {
-      if (!request_.has_hello()) return absl::InvalidArgumentError("the stream did not open with a hello");
+      if (!request_.has_hello())
+        return absl::InvalidArgumentError("the stream did not open with a hello");
       if (absl::Status s = service_.Accept(request_.hello()); !s.ok()) return s;
       from_ = request_.hello().from_id();
       welcome_ = true;
@@ -34,8 +35,8 @@ class RaftService::Reader final : public grpc::ServerReadReactor<raftpb::StreamR
       absl::StatusOr<raft::Message> message = FromProto(&in);
       if (!message.ok()) return message.status();
       if (message->from != from_) {
-        return absl::InvalidArgumentError(
-            fmt::format("a message from member {} on the stream of member {}", message->from, from_));
+        return absl::InvalidArgumentError(fmt::format(
+            "a message from member {} on the stream of member {}", message->from, from_));
       }
       messages.push_back(*std::move(message));
     }
@@ -66,7 +67,8 @@ grpc::ServerReadReactor<raftpb::StreamRequest>* RaftService::Stream(grpc::Callba
 
 absl::Status RaftService::Accept(const raftpb::Hello& hello) {
   MutexLock lock(mu_);
-  if (sink_ == nullptr) return absl::UnavailableError("this server is not a member of a group (yet)");
+  if (sink_ == nullptr)
+    return absl::UnavailableError("this server is not a member of a group (yet)");
   return sink_->Accept(hello);
 }
 
@@ -89,7 +91,8 @@ absl::Status CheckHello(const raftpb::Hello& hello, const MemberIdentity& self) 
     return absl::FailedPreconditionError(
         fmt::format("this server's {} is {}, the stream is meant for {}", what, ours, theirs));
   };
-  if (hello.cluster_id() != self.cluster_id) return refuse("cluster", hello.cluster_id(), self.cluster_id);
+  if (hello.cluster_id() != self.cluster_id)
+    return refuse("cluster", hello.cluster_id(), self.cluster_id);
   if (hello.gid() != self.gid) return refuse("group", hello.gid(), self.gid);
   if (hello.to_id() != self.id) return refuse("member id", hello.to_id(), self.id);
   if (hello.to_uuid() != self.uuid) return refuse("directory", hello.to_uuid(), self.uuid);

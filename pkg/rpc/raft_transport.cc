@@ -29,8 +29,8 @@ struct GrpcRaftTransport::Shared {
   int open_streams ABSL_GUARDED_BY(mu) = 0;
 };
 
-// A queue of messages to one peer and the stream that carries them. The stream is opened at the first message and again,
-// at most every kReopenAfter, when it broke.
+// A queue of messages to one peer and the stream that carries them. The stream is opened at the
+// first message and again, at most every kReopenAfter, when it broke.
 class GrpcRaftTransport::Lane : public std::enable_shared_from_this<GrpcRaftTransport::Lane> {
  public:
   Lane(std::shared_ptr<Shared> shared, const raftnode::Peer& peer, const char* purpose)
@@ -215,7 +215,8 @@ void GrpcRaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
   for (raftnode::Peer& peer : peers) {
     if (peer.id == shared_->self.id) continue;
     auto it = old.find(peer.id);
-    if (it != old.end() && it->second.peer.address == peer.address && it->second.peer.uuid == peer.uuid) {
+    if (it != old.end() && it->second.peer.address == peer.address &&
+        it->second.peer.uuid == peer.uuid) {
       peers_.insert(old.extract(it));
     } else {
       peers_[peer.id] = {peer, NewLane(peer, "raft-control"), NewLane(peer, "raft-append")};
@@ -255,7 +256,7 @@ void GrpcRaftTransport::Send(std::vector<raft::Message> messages) {
 }
 
 std::shared_ptr<GrpcRaftTransport::Lane> GrpcRaftTransport::NewLane(const raftnode::Peer& peer,
-                                                                   const char* purpose) {
+                                                                    const char* purpose) {
   return std::make_shared<Lane>(shared_, peer, purpose);
 }
 

@@ -1,5 +1,6 @@
-// Raft messages over gRPC. Each peer has two connections: control (votes, heartbeats, answers) and appends, so that bulk
-// never delays a heartbeat. Every stream opens with who speaks to whom; a mismatch ends it (design 3).
+// Raft messages over gRPC. Each peer has two connections: control (votes, heartbeats, answers) and
+// appends, so that bulk never delays a heartbeat. Every stream opens with who speaks to whom; a
+// mismatch ends it (design 3).
 #pragma once
 
 #include <functional>
@@ -61,14 +62,16 @@ class RaftService final : public raftpb::RaftTransport::CallbackService {
 absl::Status CheckHello(const raftpb::Hello& hello, const MemberIdentity& self);
 
 struct TransportOptions {
-  size_t max_queued_bytes = 16 << 20;                // per peer and lane, or one message; beyond, messages are dropped
-  size_t max_request_bytes = 4 << 20;                // of messages in one gRPC message, or one message
+  size_t max_queued_bytes =
+      16 << 20;  // per peer and lane, or one message; beyond, messages are dropped
+  size_t max_request_bytes = 4 << 20;  // of messages in one gRPC message, or one message
 };
 
 // The sending side.
 class GrpcRaftTransport final : public raftnode::Transport {
  public:
-  // `on_unreachable` is called, from any thread, when messages to a peer were dropped or its stream broke.
+  // `on_unreachable` is called, from any thread, when messages to a peer were dropped or its stream
+  // broke.
   GrpcRaftTransport(const TransportOptions& options, MemberIdentity self, obs::Logger logger,
                     obs::Registry& metrics, std::function<void(raft::NodeId)> on_unreachable);
   // Cancels the streams and waits for them.
@@ -94,8 +97,8 @@ class GrpcRaftTransport final : public raftnode::Transport {
   std::shared_ptr<Shared> shared_;
   Mutex mu_;
   std::map<raft::NodeId, PeerLanes> peers_ ABSL_GUARDED_BY(mu_);
-  // Closed; kept until their stream has ended, so that a channel is never destroyed on gRPC's own thread, which its
-  // destruction may join.
+  // Closed; kept until their stream has ended, so that a channel is never destroyed on gRPC's own
+  // thread, which its destruction may join.
   std::vector<std::shared_ptr<Lane>> retired_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -21,9 +21,12 @@ absl::Status Passive() {
 
 std::string_view RoleName(raft::Role role) {
   switch (role) {
-    case raft::Role::kLeader: return "leader";
-    case raft::Role::kFollower: return "follower";
-    default: return "candidate";
+    case raft::Role::kLeader:
+      return "leader";
+    case raft::Role::kFollower:
+      return "follower";
+    default:
+      return "candidate";
   }
 }
 
@@ -58,7 +61,10 @@ void FillStatus(GroupMember& member, shardpb::StatusReply* reply) {
 
 AdminService::AdminService(AdminBackend& backend, const CatalogCache& catalog, std::string version,
                            obs::Logger logger)
-    : backend_(backend), catalog_(catalog), version_(std::move(version)), logger_(std::move(logger)) {}
+    : backend_(backend),
+      catalog_(catalog),
+      version_(std::move(version)),
+      logger_(std::move(logger)) {}
 
 grpc::ServerUnaryReactor* AdminService::Identify(grpc::CallbackServerContext* context,
                                                  const shardpb::IdentifyRequest*,
@@ -77,14 +83,16 @@ grpc::ServerUnaryReactor* AdminService::AcceptBirth(grpc::CallbackServerContext*
                                                     const shardpb::AcceptBirthRequest* request,
                                                     shardpb::AcceptBirthReply*) {
   if (request->certificate().gid() == 0) {
-    return Finish(context, absl::InvalidArgumentError(
-                               "this is a kv server: a certificate of the meta group is not for it"));
+    return Finish(context,
+                  absl::InvalidArgumentError(
+                      "this is a kv server: a certificate of the meta group is not for it"));
   }
   return Finish(context, backend_.AcceptBirth(request->certificate()));
 }
 
 grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* context,
-                                               const shardpb::StatusRequest*, shardpb::StatusReply* reply) {
+                                               const shardpb::StatusRequest*,
+                                               shardpb::StatusReply* reply) {
   reply->set_uuid(backend_.identity().uuid);
   reply->set_version(version_);
   reply->set_role("passive");
@@ -92,9 +100,9 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* cont
   return Finish(context, absl::OkStatus());
 }
 
-grpc::ServerUnaryReactor* AdminService::TransferLeader(grpc::CallbackServerContext* context,
-                                                       const shardpb::TransferLeaderRequest* request,
-                                                       shardpb::TransferLeaderReply*) {
+grpc::ServerUnaryReactor* AdminService::TransferLeader(
+    grpc::CallbackServerContext* context, const shardpb::TransferLeaderRequest* request,
+    shardpb::TransferLeaderReply*) {
   auto member = backend_.member();
   if (member == nullptr) return Finish(context, Passive());
   if (!member->replica().leads()) rpc::SetLeaderHint(*context, member->replica().LeaderAddress());
@@ -112,7 +120,8 @@ grpc::ServerUnaryReactor* AdminService::OwnSlots(grpc::CallbackServerContext* co
   return reactor;
 }
 
-void AdminService::OwnSlots(const shardpb::OwnSlotsRequest& request, grpc::CallbackServerContext& context,
+void AdminService::OwnSlots(const shardpb::OwnSlotsRequest& request,
+                            grpc::CallbackServerContext& context,
                             grpc::ServerUnaryReactor* reactor) {
   auto member = backend_.member();
   if (member == nullptr) return reactor->Finish(rpc::ToGrpc(Passive()));
@@ -125,8 +134,8 @@ void AdminService::OwnSlots(const shardpb::OwnSlotsRequest& request, grpc::Callb
   kv::OwnSlots own{.slots = {}, .epoch = request.epoch(), .assignment = request.assignment()};
   for (uint32_t slot : request.slots()) {
     if (slot >= shard::kSlots) {
-      return reactor->Finish(
-          rpc::ToGrpc(absl::InvalidArgumentError(fmt::format("slot {} is out of range: 0 to 1023", slot))));
+      return reactor->Finish(rpc::ToGrpc(
+          absl::InvalidArgumentError(fmt::format("slot {} is out of range: 0 to 1023", slot))));
     }
     own.slots.push_back(static_cast<shard::Slot>(slot));
   }
@@ -136,7 +145,8 @@ void AdminService::OwnSlots(const shardpb::OwnSlotsRequest& request, grpc::Callb
 }
 
 grpc::ServerUnaryReactor* AdminService::Query(grpc::CallbackServerContext* context,
-                                              const shardpb::QueryRequest*, shardpb::QueryReply* reply) {
+                                              const shardpb::QueryRequest*,
+                                              shardpb::QueryReply* reply) {
   *reply->mutable_catalog() = catalog_.Get();
   if (reply->catalog().version() == 0) {
     return Finish(context, absl::UnavailableError("this server has not seen a catalog yet"));

@@ -27,11 +27,13 @@ class AdminBackend {
 // Thread-safe. Calls are short; those that wait for the log complete in its callbacks.
 class AdminService final : public shardpb::Admin::CallbackService {
  public:
-  AdminService(AdminBackend& backend, const CatalogCache& catalog, std::string version, obs::Logger logger);
+  AdminService(AdminBackend& backend, const CatalogCache& catalog, std::string version,
+               obs::Logger logger);
 
   grpc::ServerUnaryReactor* Identify(grpc::CallbackServerContext*, const shardpb::IdentifyRequest*,
                                      shardpb::IdentifyReply*) override;
-  grpc::ServerUnaryReactor* AcceptBirth(grpc::CallbackServerContext*, const shardpb::AcceptBirthRequest*,
+  grpc::ServerUnaryReactor* AcceptBirth(grpc::CallbackServerContext*,
+                                        const shardpb::AcceptBirthRequest*,
                                         shardpb::AcceptBirthReply*) override;
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext*, const shardpb::StatusRequest*,
                                    shardpb::StatusReply*) override;
@@ -42,7 +44,8 @@ class AdminService final : public shardpb::Admin::CallbackService {
                                      shardpb::OwnSlotsReply*) override;
   grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext*, const shardpb::QueryRequest*,
                                   shardpb::QueryReply*) override;
-  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext*, const shardpb::SetLogLevelRequest*,
+  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext*,
+                                        const shardpb::SetLogLevelRequest*,
                                         shardpb::SetLogLevelReply*) override;
 
  private:

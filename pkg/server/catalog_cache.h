@@ -1,4 +1,5 @@
-// The newest catalog that this server has seen, kept in a file: it serves proxies while meta is down (design 6).
+// The newest catalog that this server has seen, kept in a file: it serves proxies while meta is
+// down (design 6).
 #pragma once
 
 #include <string>

@@ -11,8 +11,8 @@
 namespace kdb::server {
 namespace {
 
-// Answers of one stream on their way out. Outlives the stream: callbacks of the replica hold it, and after Close
-// what they send is dropped.
+// Answers of one stream on their way out. Outlives the stream: callbacks of the replica hold it,
+// and after Close what they send is dropped.
 class ReplyQueue {
  public:
   using Reactor = grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply>;
@@ -99,53 +99,61 @@ class ShardService::Stream final
  private:
   absl::Status Handle() {
     if (!welcome_) {
-      if (!request_.has_hello()) return absl::InvalidArgumentError("the stream did not open with a hello");
+      if (!request_.has_hello())
+        return absl::InvalidArgumentError("the stream did not open with a hello");
       welcome_ = true;
       return service_.Check(request_.hello());
     }
     switch (request_.kind_case()) {
-      case shardpb::CommandsRequest::kWriteBatch: return Write(), absl::OkStatus();
-      case shardpb::CommandsRequest::kReadBatch: return Read(), absl::OkStatus();
-      case shardpb::CommandsRequest::kOpenSession: return OpenSession(), absl::OkStatus();
+      case shardpb::CommandsRequest::kWriteBatch:
+        return Write(), absl::OkStatus();
+      case shardpb::CommandsRequest::kReadBatch:
+        return Read(), absl::OkStatus();
+      case shardpb::CommandsRequest::kOpenSession:
+        return OpenSession(), absl::OkStatus();
       case shardpb::CommandsRequest::kCloseSession:
         replica_->CloseSession(request_.close_session());
         return absl::OkStatus();
-      default: return absl::InvalidArgumentError("a request of unknown kind");
+      default:
+        return absl::InvalidArgumentError("a request of unknown kind");
     }
   }
 
   void Write() {
-    replica_->Write(request_.write_batch(),
-                    [replies = replies_, replica = replica_](absl::StatusOr<Payload> result) {
-                      if (!result.ok()) return replies->Send(LeaderChanged(replica->LeaderAddress()));
-                      replies->SendBatchReply(&shardpb::CommandsReply::mutable_write_reply, result->view());
-                    });
+    replica_->Write(request_.write_batch(), [replies = replies_,
+                                             replica = replica_](absl::StatusOr<Payload> result) {
+      if (!result.ok()) return replies->Send(LeaderChanged(replica->LeaderAddress()));
+      replies->SendBatchReply(&shardpb::CommandsReply::mutable_write_reply, result->view());
+    });
   }
 
   void Read() {
     shardpb::ReadBatch& read = *request_.mutable_read_batch();
     replica_->Read(std::move(*read.mutable_batch()), read.id(),
                    [replies = replies_](absl::StatusOr<Payload> result) {
-                     if (!result.ok()) return;  // the replica is shutting down, and the stream with it
-                     replies->SendBatchReply(&shardpb::CommandsReply::mutable_read_reply, result->view());
+                     if (!result.ok())
+                       return;  // the replica is shutting down, and the stream with it
+                     replies->SendBatchReply(&shardpb::CommandsReply::mutable_read_reply,
+                                             result->view());
                    });
   }
 
   void OpenSession() {
     uint64_t id = request_.open_session().request_id();
-    replica_->OpenSession([replies = replies_, replica = replica_, id](absl::StatusOr<uint64_t> session) {
-      shardpb::CommandsReply reply;
-      shardpb::SessionOpened& opened = *reply.mutable_session_opened();
-      opened.set_request_id(id);
-      if (session.ok()) {
-        opened.set_session(*session);
-        opened.set_log_time_ms(replica->ShardStats().log_time_ms);
-      } else {
-        opened.set_refusal(std::string(session.status().message()));
-        opened.set_leader_address(replica->LeaderAddress());
-      }
-      replies->Send(std::move(reply));
-    });
+    replica_->OpenSession(
+        [replies = replies_, replica = replica_, id](absl::StatusOr<uint64_t> session) {
+          shardpb::CommandsReply reply;
+          shardpb::SessionOpened& opened = *reply.mutable_session_opened();
+          opened.set_request_id(id);
+          if (session.ok()) {
+            opened.set_session(*session);
+            opened.set_log_time_ms(replica->ShardStats().log_time_ms);
+          } else {
+            opened.set_refusal(std::string(session.status().message()));
+            opened.set_leader_address(replica->LeaderAddress());
+          }
+          replies->Send(std::move(reply));
+        });
   }
 
   ShardService& service_;
@@ -156,14 +164,16 @@ class ShardService::Stream final
 };
 
 // A stream for which there is no replica: told so at once.
-class Refused final : public grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply> {
+class Refused final
+    : public grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply> {
  public:
   explicit Refused(const absl::Status& why) { Finish(rpc::ToGrpc(why)); }
   void OnDone() override { delete this; }
 };
 
 ShardService::ShardService(obs::Registry& metrics)
-    : open_streams_(metrics.AddGauge("kdb_shard_streams", "Command streams of proxies that are open")) {}
+    : open_streams_(
+          metrics.AddGauge("kdb_shard_streams", "Command streams of proxies that are open")) {}
 
 void ShardService::Attach(Replica* replica, const std::string& cluster_id, uint64_t gid) {
   MutexLock lock(mu_);

@@ -16,7 +16,8 @@ class ShardService final : public shardpb::Shard::CallbackService {
  public:
   explicit ShardService(obs::Registry& metrics);
 
-  // `replica` must stay valid until every stream has ended (the gRPC server is shut down first) or Detach returned.
+  // `replica` must stay valid until every stream has ended (the gRPC server is shut down first) or
+  // Detach returned.
   void Attach(Replica* replica, const std::string& cluster_id, uint64_t gid);
   // Ends all streams and waits until none calls the replica any more.
   void Detach();

@@ -42,7 +42,8 @@ GroupMember::GroupMember(const raftnode::Identity& identity, const Services& ser
             .id = identity.self()->id(),
             .uuid = identity.uuid} {}
 
-absl::Status GroupMember::Open(const GroupMemberOptions& options, const EngineFactory& open_engine) {
+absl::Status GroupMember::Open(const GroupMemberOptions& options,
+                               const EngineFactory& open_engine) {
   threads_ = std::make_unique<Threads>(options.reader_threads);
   KDB_ASSIGN_OR_RETURN(engine_, open_engine(options.data_dir + "/db"));
   transport_ = std::make_unique<rpc::GrpcRaftTransport>(
@@ -53,17 +54,18 @@ absl::Status GroupMember::Open(const GroupMemberOptions& options, const EngineFa
   KDB_RETURN_IF_ERROR(CreateDirs(services_.fs, replica.raft.wal_dir));
   std::vector<Executor*> readers;
   for (const auto& thread : threads_->read) readers.push_back(thread.get());
-  ReplicaEnvironment env{.fs = services_.fs,
-                         .engine = *engine_,
-                         .transport = *transport_,
-                         .clock = services_.clock,
-                         .executors = {*threads_->raft, *threads_->log, *threads_->apply, *threads_->background},
-                         .readers = std::move(readers),
-                         .metrics = services_.metrics,
-                         .logger = services_.logger,
-                         .seed = SystemSeed(),
-                         .on_fatal = services_.on_fatal,
-                         .on_leadership = [this] { services_.shard.AnnounceLeader(); }};
+  ReplicaEnvironment env{
+      .fs = services_.fs,
+      .engine = *engine_,
+      .transport = *transport_,
+      .clock = services_.clock,
+      .executors = {*threads_->raft, *threads_->log, *threads_->apply, *threads_->background},
+      .readers = std::move(readers),
+      .metrics = services_.metrics,
+      .logger = services_.logger,
+      .seed = SystemSeed(),
+      .on_fatal = services_.on_fatal,
+      .on_leadership = [this] { services_.shard.AnnounceLeader(); }};
   KDB_ASSIGN_OR_RETURN(replica_, Replica::Start(replica, birth_, self_.id, env));
   {
     MutexLock lock(mu_);
@@ -91,7 +93,8 @@ void GroupMember::PrepareStop() {
     services_.logger->info("leadership is not handed over: {}", std::string(s.message()));
   }
   if (absl::Status s = engine_->Flush(); !s.ok()) {
-    services_.logger->warn("the engine is not flushed, the next start replays more: {}", std::string(s.message()));
+    services_.logger->warn("the engine is not flushed, the next start replays more: {}",
+                           std::string(s.message()));
   }
 }
 
@@ -110,7 +113,9 @@ absl::Status GroupMember::Accept(const raftpb::Hello& hello) {
   return absl::OkStatus();
 }
 
-void GroupMember::Deliver(std::vector<raft::Message> messages) { replica_->Deliver(std::move(messages)); }
+void GroupMember::Deliver(std::vector<raft::Message> messages) {
+  replica_->Deliver(std::move(messages));
+}
 
 void GroupMember::OnUnreachable(raft::NodeId peer) {
   MutexLock lock(mu_);

@@ -1,5 +1,5 @@
-// A born member with everything that it owns: threads, transport, engine, replica; attached to the server's services for
-// as long as it lives.
+// A born member with everything that it owns: threads, transport, engine, replica; attached to the
+// server's services for as long as it lives.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,8 @@
 
 namespace kdb::server {
 
-// Opens the engine of a data directory's sub-directory; injected, so that only the composition root knows RocksDB.
+// Opens the engine of a data directory's sub-directory; injected, so that only the composition root
+// knows RocksDB.
 using EngineFactory =
     std::function<absl::StatusOr<std::unique_ptr<storage::Engine>>(const std::string& dir)>;
 
@@ -44,7 +45,8 @@ class GroupMember final : private rpc::RaftSink {
                                                             const Services& services);
   ~GroupMember() override;
 
-  // Before a planned stop: hands leadership over if it can, and flushes the engine so that the next start replays little.
+  // Before a planned stop: hands leadership over if it can, and flushes the engine so that the next
+  // start replays little.
   void PrepareStop();
 
   Replica& replica() { return *replica_; }
@@ -73,7 +75,8 @@ class GroupMember final : private rpc::RaftSink {
   std::unique_ptr<Replica> replica_;
 
   Mutex mu_;
-  Replica* reachable_ ABSL_GUARDED_BY(mu_) = nullptr;  // replica_, while the transport may report to it
+  Replica* reachable_ ABSL_GUARDED_BY(mu_) =
+      nullptr;  // replica_, while the transport may report to it
 };
 
 }  // namespace kdb::server

@@ -15,8 +15,9 @@ namespace {
 
 class KvServerImpl final : public KvServer, private AdminBackend {
  public:
-  KvServerImpl(const KvOptions& options, FileSystem& fs, const Clock& clock, EngineFactory open_engine,
-               obs::Logger logger, std::function<void(const absl::Status&)> on_fatal)
+  KvServerImpl(const KvOptions& options, FileSystem& fs, const Clock& clock,
+               EngineFactory open_engine, obs::Logger logger,
+               std::function<void(const absl::Status&)> on_fatal)
       : options_(options),
         fs_(fs),
         clock_(clock),
@@ -90,14 +91,16 @@ absl::Status KvServerImpl::Open() {
     identity_ = std::move(identity);
   }
   catalog_ = std::make_unique<CatalogCache>(fs_, dir + "/catalog", logger_);
-  admin_service_ = std::make_unique<AdminService>(static_cast<AdminBackend&>(*this), *catalog_, options_.version, logger_);
+  admin_service_ = std::make_unique<AdminService>(static_cast<AdminBackend&>(*this), *catalog_,
+                                                  options_.version, logger_);
   obs::Probes probes{.live = absl::OkStatus,
                      .ready = [this] { return Ready(); },
-                     .started = [this] {
-                       MutexLock lock(mu_);
-                       return started_ ? absl::OkStatus()
-                                       : absl::UnavailableError("the log is being replayed");
-                     }};
+                     .started =
+                         [this] {
+                           MutexLock lock(mu_);
+                           return started_ ? absl::OkStatus()
+                                           : absl::UnavailableError("the log is being replayed");
+                         }};
   KDB_ASSIGN_OR_RETURN(admin_http_,
                        obs::AdminHttp::Start(options_.admin_listen, metrics_, std::move(probes)));
   KDB_RETURN_IF_ERROR(StartServices());
@@ -183,7 +186,8 @@ void KvServerImpl::StartMetaClients() {
       rpc::CatalogWatcherOptions{.meta_seeds = options_.meta_seeds,
                                  .kv_seeds = {},
                                  .cluster_id = id.birth.has_value() ? id.birth->cluster_id() : ""},
-      [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_, Random(SystemSeed()));
+      [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_,
+      Random(SystemSeed()));
 }
 
 void KvServerImpl::OnCatalog(const catalog::Catalog& catalog) {
@@ -217,7 +221,8 @@ void KvServerImpl::Report() {
 
 absl::Status KvServerImpl::Ready() const {
   std::shared_ptr<GroupMember> m = member();
-  if (m == nullptr) return absl::UnavailableError("passive: no birth certificate names this server yet");
+  if (m == nullptr)
+    return absl::UnavailableError("passive: no birth certificate names this server yet");
   return m->replica().Ready();
 }
 

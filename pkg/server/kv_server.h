@@ -1,4 +1,5 @@
-// The kv server: one data directory, passive until a birth certificate names it, then one replica of one shard group.
+// The kv server: one data directory, passive until a birth certificate names it, then one replica
+// of one shard group.
 #pragma once
 
 #include <chrono>
@@ -18,9 +19,9 @@
 namespace kdb::server {
 
 struct KvOptions {
-  std::string listen;                    // gRPC, host:port
-  std::string admin_listen;              // HTTP: metrics and probes
-  std::vector<std::string> meta_seeds;   // host:port of meta servers; empty: no catalog is cached
+  std::string listen;                   // gRPC, host:port
+  std::string admin_listen;             // HTTP: metrics and probes
+  std::vector<std::string> meta_seeds;  // host:port of meta servers; empty: no catalog is cached
   std::string version;
   GroupMemberOptions member;
   std::chrono::milliseconds report_every{1000};
@@ -28,8 +29,9 @@ struct KvOptions {
 
 class KvServer {
  public:
-  // Listens, and serves if the directory was born. FAILED_PRECONDITION: the directory is in use. DATA_LOSS: it is damaged.
-  // `fs`, `clock` and `logger` outlive the server. `on_fatal`: the disk failed, the process must end.
+  // Listens, and serves if the directory was born. FAILED_PRECONDITION: the directory is in use.
+  // DATA_LOSS: it is damaged. `fs`, `clock` and `logger` outlive the server. `on_fatal`: the disk
+  // failed, the process must end.
   static absl::StatusOr<std::unique_ptr<KvServer>> Start(
       const KvOptions& options, FileSystem& fs, const Clock& clock, EngineFactory open_engine,
       obs::Logger logger, std::function<void(const absl::Status&)> on_fatal);

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-
 namespace kdb::server {
 
 void Proposer::SetNode(raftnode::RaftNode* node) {
@@ -11,7 +10,8 @@ void Proposer::SetNode(raftnode::RaftNode* node) {
 }
 
 void Proposer::Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done) {
-  // The lock spans stamp and hand-over (a queue insert, no I/O): stamps must not decrease along the log.
+  // The lock spans stamp and hand-over (a queue insert, no I/O): stamps must not decrease along the
+  // log.
   {
     MutexLock lock(mu_);
     if (node_ != nullptr && (!leads_ || log_clock_.Synced())) {

@@ -17,8 +17,8 @@ class Proposer {
  public:
   explicit Proposer(const Clock& clock) : clock_(clock), log_clock_(clock) {}
 
-  // Before the first Propose; nullptr before the node goes: later proposals are UNAVAILABLE. As RaftNode::Propose; also UNAVAILABLE while a new leader does not
-  // know a majority's clocks.
+  // Before the first Propose; nullptr before the node goes: later proposals are UNAVAILABLE. As
+  // RaftNode::Propose; also UNAVAILABLE while a new leader does not know a majority's clocks.
   void SetNode(raftnode::RaftNode* node);
   void Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done);
 

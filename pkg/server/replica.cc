@@ -60,10 +60,11 @@ Replica::Replica(const ReplicaOptions& options, const ReplicaEnvironment& env)
     : options_(options),
       env_(env),
       proposer_(env.clock),
-      clock_skew_(env.metrics.AddGauge("kdb_clock_skew_seconds",
-                                       "Largest distance of a member's wall clock from the median")),
-      refused_(env.metrics.AddCounter("kdb_shard_batches_refused_total",
-                                      "Batches refused before the log: not leader, busy, disk full")),
+      clock_skew_(env.metrics.AddGauge(
+          "kdb_clock_skew_seconds", "Largest distance of a member's wall clock from the median")),
+      refused_(
+          env.metrics.AddCounter("kdb_shard_batches_refused_total",
+                                 "Batches refused before the log: not leader, busy, disk full")),
       read_latency_(env.metrics.AddLatency("kdb_shard_read_seconds",
                                            "A read batch on the leader, ReadIndex included")) {}
 
@@ -75,11 +76,12 @@ absl::Status Replica::Open(const catalog::BirthCertificate& birth, raft::NodeId 
     for (const catalog::Member& m : birth.members()) members_[m.id()] = m;
     env_.transport.SetPeers(Peers(members_));
   }
-  KDB_ASSIGN_OR_RETURN(state_, kv::ShardState::Open(options_.shard, birth, env_.engine, env_.metrics));
+  KDB_ASSIGN_OR_RETURN(state_,
+                       kv::ShardState::Open(options_.shard, birth, env_.engine, env_.metrics));
   KDB_ASSIGN_OR_RETURN(
-      node_, raftnode::RaftNode::Start(options_.raft, self, InitialConf(birth), env_.fs, env_.executors,
-                                       *state_, env_.transport, *this, env_.clock, Random(env_.seed),
-                                       env_.metrics));
+      node_, raftnode::RaftNode::Start(options_.raft, self, InitialConf(birth), env_.fs,
+                                       env_.executors, *state_, env_.transport, *this, env_.clock,
+                                       Random(env_.seed), env_.metrics));
   proposer_.SetNode(node_.get());
   expire_keys_ = std::make_unique<Periodic>(env_.executors.background, options_.expire_keys_every,
                                             [this] { ExpireKeys(); });
@@ -107,15 +109,16 @@ void Replica::Write(std::string_view batch, ReplyDone done) {
     return done(Payload(wire::BatchReplyBuilder::Refusal({.code = wire::BatchCode::kMalformed})));
   }
   std::string head(batch.substr(0, std::min<size_t>(batch.size(), 64)));
-  proposer_.Propose(
-      kv::EntryKind::kBatch, batch,
-      [this, head = std::move(head), seq = header->seq, done = std::move(done)](absl::StatusOr<Payload> r) mutable {
-        if (r.ok() || absl::IsAborted(r.status())) return done(std::move(r));
-        done(Payload(Refusal(head, seq, r.status())));
-      });
+  proposer_.Propose(kv::EntryKind::kBatch, batch,
+                    [this, head = std::move(head), seq = header->seq,
+                     done = std::move(done)](absl::StatusOr<Payload> r) mutable {
+                      if (r.ok() || absl::IsAborted(r.status())) return done(std::move(r));
+                      done(Payload(Refusal(head, seq, r.status())));
+                    });
 }
 
-std::string Replica::Refusal(std::string_view batch, uint64_t id, const absl::Status& status) const {
+std::string Replica::Refusal(std::string_view batch, uint64_t id,
+                             const absl::Status& status) const {
   refused_.Increment();
   wire::BatchReply reply{.seq = id, .code = wire::BatchCode::kBusy};
   if (absl::StatusOr<wire::BatchHeader> header = wire::DecodeBatchHeader(batch); header.ok()) {
@@ -134,7 +137,8 @@ std::string Replica::Refusal(std::string_view batch, uint64_t id, const absl::St
 void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
   if (leads() && !proposer_.Synced()) {
     // Its answer would carry a time that lies behind: proxies reckon deadlines by it.
-    return done(Payload(Refusal(batch, id, absl::UnavailableError("the members' clocks are not known yet"))));
+    return done(Payload(
+        Refusal(batch, id, absl::UnavailableError("the members' clocks are not known yet"))));
   }
   auto start = env_.clock.Monotonic();
   MutexLock lock(node_mu_);
@@ -142,7 +146,8 @@ void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
   node_->Read([this, token = ReadToken(*this), batch = std::move(batch), id, start,
                done = std::move(done)](absl::Status status) mutable {
     if (!status.ok()) return done(Payload(Refusal(batch, id, status)));
-    Executor* reader = env_.readers[next_reader_.fetch_add(1, std::memory_order_relaxed) % env_.readers.size()];
+    Executor* reader =
+        env_.readers[next_reader_.fetch_add(1, std::memory_order_relaxed) % env_.readers.size()];
     reader->Post([this, token = std::move(token), batch = std::move(batch), id, start,
                   done = std::move(done)]() mutable {
       ExecuteRead(std::move(batch), id, std::move(done));
@@ -155,8 +160,8 @@ void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
   bool needs_tick = false;
   std::string reply = state_->Read(batch, id, proposer_.NowMs(), &needs_tick);
   if (!needs_tick) return done(Payload(std::move(reply)));
-  // Something expired by this clock but not by log time: log time moves first, so that it never runs backwards over
-  // a fail-over (design 4).
+  // Something expired by this clock but not by log time: log time moves first, so that it never
+  // runs backwards over a fail-over (design 4).
   proposer_.Propose(kv::EntryKind::kTick, {},
                     [this, batch = std::move(batch), id,
                      done = std::move(done)](absl::StatusOr<Payload> ticked) mutable {
@@ -186,8 +191,9 @@ void Replica::CloseSession(uint64_t session) {
 }
 
 void Replica::OwnSlots(const kv::OwnSlots& own, absl::AnyInvocable<void(absl::Status)> done) {
-  proposer_.Propose(kv::EntryKind::kOwnSlots, kv::EncodeOwnSlots(own),
-                    [done = std::move(done)](absl::StatusOr<Payload> r) mutable { done(r.status()); });
+  proposer_.Propose(
+      kv::EntryKind::kOwnSlots, kv::EncodeOwnSlots(own),
+      [done = std::move(done)](absl::StatusOr<Payload> r) mutable { done(r.status()); });
 }
 
 void Replica::TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) {

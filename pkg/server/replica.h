@@ -1,5 +1,6 @@
-// One born member of a shard group: its Raft node, its state, and what a leader does beside answering: it stamps log time,
-// expires keys and silent sessions. No gRPC in it: streams (command_stream.h) and the simulation call it alike.
+// One born member of a shard group: its Raft node, its state, and what a leader does beside
+// answering: it stamps log time, expires keys and silent sessions. No gRPC in it: streams
+// (command_stream.h) and the simulation call it alike.
 #pragma once
 
 #include <atomic>
@@ -28,7 +29,7 @@ struct ReplicaOptions {
   std::chrono::milliseconds expire_keys_every{100};
   std::chrono::milliseconds session_silence{600'000};  // design 4: at least 10 minutes
   std::chrono::milliseconds check_sessions_every{10'000};
-  uint64_t ready_apply_lag = 10'000;                   // entries; more is not ready
+  uint64_t ready_apply_lag = 10'000;  // entries; more is not ready
 };
 
 // What a replica stands on; all of it outlives the replica.
@@ -59,7 +60,8 @@ class Replica final : private raftnode::Observer {
   // Ends after what is running; callbacks that wait get their errors.
   ~Replica() override;
 
-  // OK: an encoded wire::BatchReply, refusals included. ABORTED: leadership was lost, the outcome is not known here.
+  // OK: an encoded wire::BatchReply, refusals included. ABORTED: leadership was lost, the outcome
+  // is not known here.
   using ReplyDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;
   void Write(std::string_view batch, ReplyDone done);
   void Read(std::string batch, uint64_t id, ReplyDone done);
@@ -128,13 +130,14 @@ class Replica final : private raftnode::Observer {
   CondVar reads_done_;
   int reads_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<raft::NodeId, catalog::Member> members_ ABSL_GUARDED_BY(mu_);
-  // A leader's: each session's newest batch, and since when it is that. By monotonic time of this leader alone.
+  // A leader's: each session's newest batch, and since when it is that. By monotonic time of this
+  // leader alone.
   struct SessionActivity {
     uint64_t last = 0;
     Clock::Duration since{};
   };
   std::map<uint64_t, SessionActivity> session_seen_ ABSL_GUARDED_BY(mu_);
-  std::string degraded_ ABSL_GUARDED_BY(mu_);                             // why; empty: it is not
+  std::string degraded_ ABSL_GUARDED_BY(mu_);  // why; empty: it is not
 
   std::unique_ptr<Periodic> expire_keys_;
   std::unique_ptr<Periodic> expire_sessions_;

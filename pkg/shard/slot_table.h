@@ -1,4 +1,5 @@
-// Which group owns which slot, and where its members are: an immutable view of one version of the catalog.
+// Which group owns which slot, and where its members are: an immutable view of one version of the
+// catalog.
 #pragma once
 
 #include <array>

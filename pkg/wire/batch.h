@@ -77,8 +77,9 @@ enum class ResultCode : uint8_t {
   kNotOwner = 2,  // epoch: neither owner nor forwarding; park and refresh
   kFrozen = 3,    // the slot is being handed over: park, then resume
   kLate = 4,      // after not_after: not executed, and never will be
-  kByIndex = 5,   // a read that was not done: too large to be logged, or its read batch is full. Read again
-  kFailed = 6,    // not executed; reply: a RESP error (the disk is full, the op is malformed)
+  kByIndex =
+      5,  // a read that was not done: too large to be logged, or its read batch is full. Read again
+  kFailed = 6,  // not executed; reply: a RESP error (the disk is full, the op is malformed)
 };
 
 struct Result {
