@@ -14,7 +14,7 @@ namespace {
 
 // The replies of a batch are stored, so the state bounds them: ops beyond it are not executed
 // (GETDEL of many large values).
-constexpr size_t kMaxBatchReplyBytes = 32 << 20;
+constexpr size_t kMaxBatchReplyBytes = 256 << 20;
 constexpr std::string_view kReplyTooLarge =
     "-ERR not executed: the replies of the commands before it are too large together; send fewer "
     "at once\r\n";
