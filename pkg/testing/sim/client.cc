@@ -28,6 +28,8 @@ Client::Client(World& world, OpLog& log, SimProxy& proxy, int number)
       proxy_(proxy),
       number_(number),
       name_(fmt::format("{}c{}", proxy.name(), number)),
+      // One that waits for no write of its own sees what a deposed leader would still serve.
+      reads_only_(number % 3 == 2),
       random_(world.loop.random().Next()) {}
 
 void Client::Start() {
@@ -57,7 +59,8 @@ void Client::ScheduleNext() {
 void Client::Next() {
   if (stopped_) return;
   if (proxy_life_ != proxy_.life()) Reconnect();
-  if (proxy_.running() && under_way_ < static_cast<size_t>(world_.scenario.pipeline)) Send(Draw());
+  if (proxy_.running() && under_way_ < static_cast<size_t>(world_.scenario.pipeline))
+    Send(DrawCommand());
   // A reply schedules, too; this is for a full pipeline and for a proxy that is down.
   ScheduleNext();
 }
@@ -94,6 +97,12 @@ void Client::ReadAll() {
   read('c', kCounters);
   read('a', kLogs);
   for (uint64_t i = 0; i < kPairs; ++i) Send({"mget", PairKey(i, 'x'), PairKey(i, 'y')});
+}
+
+std::vector<std::string> Client::DrawCommand() {
+  std::vector<std::string> args = Draw();
+  while (reads_only_ && args[0] != "get" && args[0] != "mget") args = Draw();
+  return args;
 }
 
 std::vector<std::string> Client::Draw() {

@@ -41,6 +41,7 @@ class Client {
   void Next();
   void Send(std::vector<std::string> args);
   void OnReply(uint64_t connection, size_t number, std::string_view reply);
+  std::vector<std::string> DrawCommand();
   std::vector<std::string> Draw();
   std::vector<std::string> DrawRegister();
   std::vector<std::string> DrawNumber();
@@ -54,6 +55,7 @@ class Client {
   SimProxy& proxy_;
   const int number_;
   const std::string name_;
+  const bool reads_only_;
   Random random_;
   proxy::ClientOrder order_;
   uint64_t proxy_life_ = 0;

@@ -112,14 +112,24 @@ void Faults::FailDisk() {
   }
 }
 
+// Half of the time the leader is alone but for clients of its own: what a deposed leader would
+// still answer.
 void Faults::Partition() {
   std::vector<testing::EndpointId> one;
   std::vector<testing::EndpointId> other;
-  for (testing::EndpointId e : Endpoints()) (random_.OneIn(2) ? one : other).push_back(e);
+  SimServer* leader = random_.OneIn(2) ? cluster_.leader() : nullptr;
+  for (const auto& server : cluster_.servers()) {
+    bool first = leader != nullptr ? server.get() == leader : random_.OneIn(2);
+    (first ? one : other).push_back(server->endpoint());
+  }
+  for (const auto& proxy : cluster_.proxies()) {
+    bool first = random_.OneIn(2);
+    (first ? one : other).push_back(proxy->endpoint());
+    // It may notice at once, or after a while.
+    if (!first && random_.OneIn(2)) proxy->BreakLinks("partition");
+  }
   world_.trace.Note("faults", "partition {} | {}", fmt::join(one, " "), fmt::join(other, " "));
   world_.network.Partition(one, other);
-  // Either side may notice at once, or after a while.
-  if (random_.OneIn(2)) BreakLinks();
   Later(milliseconds(100), seconds(4), [this] {
     world_.trace.Note("faults", "partitions heal");
     world_.network.Heal();
@@ -186,8 +196,10 @@ void Faults::Freeze() {
     world_.trace.Note("faults", "{} stands still", server.name());
     server.Freeze();
   } else {
-    size_t thread = random_.Uniform(server.threads());
+    // The one that drives Raft half of the time: the rest does not hear that it leads no more.
+    size_t thread = random_.OneIn(2) ? 0 : random_.Uniform(server.threads());
     world_.trace.Note("faults", "thread {} of {} stands still", thread, server.name());
+    if (random_.OneIn(2)) BreakLinks();
     server.Starve(thread);
   }
   Later(milliseconds(50), seconds(4), [this, &server] {

@@ -25,9 +25,9 @@ server::ReplicaOptions DrawReplica(Random& random) {
   options.shard.session_window_batches = OneOf<size_t>(random, {2, 4, 64});
   options.shard.session_window_bytes = OneOf<size_t>(random, {64, 4 << 20});
   options.expire_keys_every = OneOf(random, {milliseconds(100), milliseconds(5000)});
-  if (random.OneIn(4)) {
-    options.session_silence = milliseconds(1500);
-    options.check_sessions_every = milliseconds(300);
+  if (random.OneIn(3)) {
+    options.session_silence = OneOf(random, {milliseconds(500), milliseconds(1500)});
+    options.check_sessions_every = milliseconds(200);
   }
   return options;
 }
