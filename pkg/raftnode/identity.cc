@@ -12,10 +12,10 @@
 namespace kdb::raftnode {
 namespace {
 
-// Both files: version byte, little-endian CRC-32C of the body, body. The body of `identity` is the
-// UUID's text, that of `birth` the serialized certificate.
+// FORMAT.md.
 constexpr std::string_view kIdentityFile = "identity";
 constexpr std::string_view kBirthFile = "birth";
+constexpr std::string_view kLogCreatedFile = "log_created";
 constexpr char kVersion = 1;
 constexpr size_t kHeaderBytes = 5;
 constexpr size_t kUuidBytes = 36;
@@ -83,6 +83,18 @@ std::string Join(const std::string& dir, std::string_view name) {
   return fmt::format("{}/{}", dir, name);
 }
 
+// What came later in the directory's life than the file at `path`, which is not there: somebody
+// took it away.
+absl::Status CheckNothingLater(FileSystem& fs, const std::string& dir, const std::string& path,
+                               std::initializer_list<std::string_view> later) {
+  for (std::string_view name : later) {
+    KDB_ASSIGN_OR_RETURN(bool exists, fs.Exists(Join(dir, name)));
+    if (exists)
+      return Damaged(path, fmt::format("it is missing, although {} exists", Join(dir, name)));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::optional<catalog::Member> Identity::self() const {
@@ -107,9 +119,7 @@ absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Ra
   Identity identity;
   absl::StatusOr<std::string> uuid = ReadSealed(fs, path);
   if (absl::IsNotFound(uuid.status())) {
-    // A certificate without the identity that it names: somebody took the file away.
-    KDB_ASSIGN_OR_RETURN(bool born, fs.Exists(birth_path));
-    if (born) return Damaged(path, fmt::format("it is missing, although {} exists", birth_path));
+    KDB_RETURN_IF_ERROR(CheckNothingLater(fs, dir, path, {kBirthFile, kLogCreatedFile}));
     identity.uuid = NewUuid(random);
     KDB_RETURN_IF_ERROR(WriteFileDurably(fs, path, Seal(identity.uuid)));
     return identity;
@@ -118,6 +128,9 @@ absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Ra
   if (!IsUuid(*uuid)) return Damaged(path, "it is not a UUID");
   identity.uuid = *std::move(uuid);
   KDB_ASSIGN_OR_RETURN(identity.birth, LoadBirth(fs, birth_path, identity.uuid));
+  if (!identity.birth) {
+    KDB_RETURN_IF_ERROR(CheckNothingLater(fs, dir, birth_path, {kLogCreatedFile}));
+  }
   return identity;
 }
 
@@ -142,6 +155,17 @@ absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
       WriteFileDurably(fs, Join(dir, kBirthFile), Seal(certificate.SerializeAsString())));
   identity->birth = certificate;
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> LogWasCreated(FileSystem& fs, const std::string& dir) {
+  absl::Status status = ReadSealed(fs, Join(dir, kLogCreatedFile)).status();
+  if (absl::IsNotFound(status)) return false;
+  KDB_RETURN_IF_ERROR(status);
+  return true;
+}
+
+absl::Status NoteLogCreated(FileSystem& fs, const std::string& dir) {
+  return WriteFileDurably(fs, Join(dir, kLogCreatedFile), Seal({}));
 }
 
 }  // namespace kdb::raftnode

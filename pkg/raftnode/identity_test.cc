@@ -111,6 +111,36 @@ TEST_F(IdentityTest, CertificateWithoutIdentityIsDamage) {
   EXPECT_TRUE(absl::IsDataLoss(LoadIdentity(fs_, "/data", random_).status()));
 }
 
+TEST_F(IdentityTest, ALogIsNotedForLife) {
+  Identity identity = Load();
+  ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());
+  EXPECT_FALSE(*LogWasCreated(fs_, "/data"));
+  ASSERT_TRUE(NoteLogCreated(fs_, "/data").ok());
+  fs_.Crash();
+  EXPECT_TRUE(*LogWasCreated(fs_, "/data"));
+  EXPECT_EQ(Load().self()->id(), 2);
+  for (size_t at = 0; at < ReadFile(fs_, "/data/log_created")->size(); ++at) {
+    Damage("/data/log_created", at);
+    EXPECT_TRUE(absl::IsDataLoss(LogWasCreated(fs_, "/data").status())) << at;
+    Damage("/data/log_created", at);
+  }
+}
+
+TEST_F(IdentityTest, ALogWithoutTheFilesBeforeItIsDamage) {
+  Identity identity = Load();
+  ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());
+  ASSERT_TRUE(NoteLogCreated(fs_, "/data").ok());
+  // Else it would be born again, as a member that remembers nothing.
+  ASSERT_TRUE(fs_.Remove("/data/birth").ok());
+  absl::Status status = LoadIdentity(fs_, "/data", random_).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("/data/birth: it is missing"));
+  ASSERT_TRUE(fs_.Remove("/data/identity").ok());
+  status = LoadIdentity(fs_, "/data", random_).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("/data/identity: it is missing"));
+}
+
 TEST_F(IdentityTest, CertificateOfAnotherDirectoryIsDamage) {
   Identity identity = Load();
   ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());

@@ -4,6 +4,7 @@
 
 #include "pkg/base/status.h"
 #include "pkg/raftnode/driver.h"
+#include "pkg/raftnode/identity.h"
 #include "pkg/raftnode/start_check.h"
 
 namespace kdb::raftnode {
@@ -17,6 +18,24 @@ size_t MessageBytes(const raft::Message& message) {
   size_t bytes = sizeof(message);
   for (const raft::Entry& e : message.entries) bytes += raft::EntryBytes(e);
   return bytes;
+}
+
+std::string ParentOf(const std::string& path) {
+  size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+// A log that is made anew in place of a lost one would forget votes and acknowledged entries, so
+// the first one leaves a note in the data directory before this member can give any.
+absl::StatusOr<std::unique_ptr<wal::Wal>> OpenLog(const Options& options, FileSystem& fs,
+                                                  wal::Recovered* recovered) {
+  const std::string data_dir = ParentOf(options.wal_dir);
+  KDB_RETURN_IF_ERROR(CreateDirs(fs, options.wal_dir));
+  wal::Options wal = options.wal;
+  KDB_ASSIGN_OR_RETURN(wal.must_exist, LogWasCreated(fs, data_dir));
+  KDB_ASSIGN_OR_RETURN(auto log, wal::Wal::Open(fs, options.wal_dir, wal, recovered));
+  if (!wal.must_exist) KDB_RETURN_IF_ERROR(NoteLogCreated(fs, data_dir));
+  return log;
 }
 
 class DrivenRaftNode final : public RaftNode {
@@ -103,10 +122,8 @@ absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::Start(
     const Options& options, raft::NodeId id, const raft::ConfState& initial_conf, FileSystem& fs,
     Executors executors, StateMachine& machine, Transport& transport, Observer& observer,
     const Clock& clock, Random random, obs::Registry& metrics) {
-  KDB_RETURN_IF_ERROR(CreateDirs(fs, options.wal_dir));
   wal::Recovered recovered;
-  KDB_ASSIGN_OR_RETURN(std::unique_ptr<wal::Wal> log,
-                       wal::Wal::Open(fs, options.wal_dir, options.wal, &recovered));
+  KDB_ASSIGN_OR_RETURN(std::unique_ptr<wal::Wal> log, OpenLog(options, fs, &recovered));
   KDB_ASSIGN_OR_RETURN(raft::Initial initial, CheckStart(*log, recovered, machine.applied(),
                                                          initial_conf, options.wal_dir));
   return std::make_unique<DrivenRaftNode>(

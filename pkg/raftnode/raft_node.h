@@ -32,7 +32,7 @@
 namespace kdb::raftnode {
 
 struct Options {
-  std::string wal_dir;
+  std::string wal_dir;  // in the data directory, which remembers that it was created (identity.h)
   wal::Options wal;
   std::chrono::milliseconds tick{50};
   int heartbeat_ticks = 1;
@@ -86,8 +86,9 @@ class RaftNode {
  public:
   // Opens the log, checks it against the state machine (design 3: an applied entry is in the log,
   // or right before its start) and starts the roles. `initial_conf`: the configuration of a group
-  // that has applied nothing yet (its birth certificate's voters). DATA_LOSS: damage; the message
-  // says what and what to do. Everything passed in outlives the node.
+  // that has applied nothing yet (its birth certificate's voters). DATA_LOSS: damage, or a log that
+  // was there once and is gone; the message says what and what to do. Everything passed in outlives
+  // the node.
   static absl::StatusOr<std::unique_ptr<RaftNode>> Start(
       const Options& options, raft::NodeId id, const raft::ConfState& initial_conf, FileSystem& fs,
       Executors executors, StateMachine& machine, Transport& transport, Observer& observer,

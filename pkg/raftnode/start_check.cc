@@ -30,6 +30,12 @@ absl::Status CheckApplied(const wal::Wal& log, const wal::Recovered& recovered,
         fmt::format("the log ends at index {}, below the applied index {}: entries are missing",
                     recovered.last_index, applied.index));
   }
+  if (applied.index == 0 && recovered.first_index > 1) {
+    return Damaged(wal_dir, fmt::format("the state is empty, but the log begins at index {}: the "
+                                        "state was removed or lost, with entries that the log has "
+                                        "no more",
+                                        recovered.first_index));
+  }
   if (applied.index + 1 < recovered.first_index) {
     return Damaged(wal_dir,
                    fmt::format("the log begins at index {}, but the state is at {}: entries "

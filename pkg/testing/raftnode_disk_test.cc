@@ -231,7 +231,7 @@ class RaftNodeRefusal : public ::testing::Test {
     absl::Status status = only_->Start();
     EXPECT_TRUE(absl::IsDataLoss(status)) << status;
     EXPECT_THAT(status.ToString(), HasSubstr(why));
-    EXPECT_THAT(status.ToString(), HasSubstr("replace it"));
+    EXPECT_THAT(status.ToString(), HasSubstr("new member"));
   }
 
   RaftCluster cluster_;
@@ -240,7 +240,21 @@ class RaftNodeRefusal : public ::testing::Test {
 
 TEST_F(RaftNodeRefusal, LogLostAltogether) {
   ASSERT_TRUE(RemoveTree(only_->fs, only_->options.wal_dir).ok());
-  ExpectRefusal("below the applied index 4");
+  ExpectRefusal("all its segments are gone");
+  ExpectRefusal("all its segments are gone");  // the first refusal made none
+}
+
+// As an empty voter it would vote again in terms that it voted in.
+TEST_F(RaftNodeRefusal, LogAndStateLostTogether) {
+  ASSERT_TRUE(RemoveTree(only_->fs, only_->options.wal_dir).ok());
+  only_->disk = {};
+  ExpectRefusal("all its segments are gone");
+}
+
+TEST_F(RaftNodeRefusal, StateLostBesideAWholeLogIsFine) {
+  only_->disk = {};
+  ASSERT_TRUE(only_->Start().ok());
+  EXPECT_EQ(*cluster_.Propose(cluster_.AwaitLeader(), "d"), "4");
 }
 
 TEST_F(RaftNodeRefusal, LogEndsBelowTheAppliedIndex) {
@@ -261,7 +275,26 @@ TEST_F(RaftNodeRefusal, StateLostBehindACutLog) {
     ASSERT_TRUE((*log)->Reset(3, 1, found.hard_state).ok());
   }
   only_->disk = {};
-  ExpectRefusal("the log begins at index 4, but the state is at 0");
+  ExpectRefusal("the state is empty, but the log begins at index 4");
+}
+
+TEST(RaftNodeFirstStart, MayBeCutOffAtAnyPoint) {
+  bool started = false;
+  for (uint64_t stop = 0; !started; ++stop) {
+    ASSERT_LT(stop, 100);
+    RaftCluster cluster(40 + stop, 1);
+    RaftMember& only = cluster.member(1);
+    only.fs.faults().StopAfter(stop);
+    started = only.Start().ok();
+    only.Crash();
+    absl::Status again = only.Start();
+    ASSERT_TRUE(again.ok()) << "stopped after " << stop << ": " << again;
+    only.Crash();
+    ASSERT_TRUE(only.Start().ok());
+    ASSERT_TRUE(RemoveTree(only.fs, only.options.wal_dir).ok());
+    only.Stop();
+    EXPECT_TRUE(absl::IsDataLoss(only.Start())) << "stopped after " << stop;
+  }
 }
 
 TEST_F(RaftNodeRefusal, LogRightBehindTheAppliedEntryIsFine) {

@@ -192,7 +192,11 @@ class Recovery {
 
 }  // namespace
 
-absl::StatusOr<RecoveredLog> RecoverLog(const SegmentStore& store) {
+absl::StatusOr<RecoveredLog> RecoverLog(const SegmentStore& store, bool must_exist) {
+  if (must_exist && store.found().empty()) {
+    return Advised(absl::DataLossError(
+        fmt::format("{}: all its segments are gone, although it was created once", store.dir())));
+  }
   absl::StatusOr<RecoveredLog> log = Recovery(store).Run();
   if (!log.ok()) return Advised(log.status());
   return log;

@@ -27,7 +27,7 @@ struct RecoveredLog {
 };
 
 // Changes no file but syncs the newest segment, so that all it returns is durable. DATA_LOSS: the
-// log is damaged; the message names file, offset and what to do.
-absl::StatusOr<RecoveredLog> RecoverLog(const SegmentStore& store);
+// log is damaged, or must exist and does not; the message names file, offset and what to do.
+absl::StatusOr<RecoveredLog> RecoverLog(const SegmentStore& store, bool must_exist);
 
 }  // namespace kdb::wal

@@ -59,6 +59,7 @@ class SegmentStore {
   absl::Status Prepare();
 
   std::string PathOf(uint64_t id) const;
+  const std::string& dir() const { return dir_; }
 
  private:
   SegmentStore(FileSystem& fs, std::string dir, const Options& options);

@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Wal>> Wal::Open(FileSystem& fs, const std::string
                                                const Options& options, Recovered* recovered) {
   KDB_RETURN_IF_ERROR(CheckOptions(options));
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<SegmentStore> store, SegmentStore::Open(fs, dir, options));
-  KDB_ASSIGN_OR_RETURN(RecoveredLog log, RecoverLog(*store));
+  KDB_ASSIGN_OR_RETURN(RecoveredLog log, RecoverLog(*store, options.must_exist));
   const raft::Index base = log.index.base_index();
   *recovered = Recovered{.hard_state = log.hard_state,
                          .first_index = base + 1,

@@ -47,7 +47,7 @@ class SegmentedWal : public Wal {
   // Makes room for `bytes` more in the current segment, or starts the next.
   absl::Status MakeRoom(uint64_t bytes);
   SegmentHeader NextHeader() const;
-  // `blank` becomes the current segment, replacing all others if `alone`.
+  // `blank` becomes the current segment, behind those there are.
   absl::Status StartSegment(SegmentStore::Blank blank, const SegmentHeader& header);
   absl::Status SyncCurrent();
   absl::Status WriteBuffer();

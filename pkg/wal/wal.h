@@ -23,6 +23,7 @@ struct Options {
   uint64_t segment_bytes = 32 << 20;  // preallocated; a larger entry gets a segment of its own size
   int spare_segments = 2;             // recycled files kept for reuse
   uint64_t seed = 0;  // of the incarnations of segments; 0: from the system. For reproducible tests
+  bool must_exist = false;  // no segment is DATA_LOSS, not a new log
 };
 
 // What Open found.
@@ -45,8 +46,8 @@ struct Stats {
 class Wal {
  public:
   // Opens or creates the log in directory `dir` (which exists). DATA_LOSS when the log is damaged
-  // below what it says was durable: the message names file, offset and what to do. Always starts a
-  // new segment.
+  // below what it says was durable, or is not there and must be: the message names file, offset
+  // and what to do. Always starts a new segment.
   static absl::StatusOr<std::unique_ptr<Wal>> Open(FileSystem& fs, const std::string& dir,
                                                    const Options& options, Recovered* recovered);
   virtual ~Wal() = default;

@@ -32,6 +32,19 @@ TEST_F(WalTest, NewLogIsEmpty) {
   EXPECT_TRUE(absl::IsOutOfRange(log_.wal().Read(1, 2, 100).status()));
 }
 
+TEST(WalOpenTest, ALogThatMustExistIsNotMadeAnew) {
+  TestLog log;
+  log.options().must_exist = true;
+  absl::Status status = log.TryOpen();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(status.ToString(), HasSubstr("new member"));
+  EXPECT_TRUE(log.Files().empty());
+  log.options().must_exist = false;
+  log.Open();
+  log.options().must_exist = true;
+  log.CrashAndOpen();
+}
+
 TEST_F(WalTest, EntriesAndHardStateComeBack) {
   std::vector<raft::Entry> entries = {MakeEntry(1, 1, "one"), MakeEntry(2, 1, ""),
                                       MakeEntry(3, 2, std::string(3000, 'x'))};
