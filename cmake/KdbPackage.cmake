@@ -33,8 +33,7 @@ function(kdb_package name)
   endif()
 endfunction()
 
-# Every X_fuzz.cc of a package becomes a libFuzzer binary X_fuzz (preset fuzz; clang).
-option(KDB_FUZZ "Build the fuzz targets" OFF)
+# Every X_fuzz.cc of a package becomes a libFuzzer binary X_fuzz.
 if(KDB_FUZZ)
   add_custom_target(fuzzers)
 endif()

@@ -22,6 +22,12 @@ if(KDB_SANITIZE)
   add_link_options(-fsanitize=${KDB_SANITIZE})
 endif()
 
+option(KDB_FUZZ "Build the fuzz targets (preset fuzz; clang)" OFF)
+if(KDB_FUZZ)
+  # In code without coverage counters libFuzzer is blind, so the libraries have them, too.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # How long one unit or simulation test may take. The sweeps over every byte of a log are about a hundred
 # times slower when instrumented.
 set(KDB_TEST_SECONDS 300)
