@@ -17,10 +17,11 @@ struct Call {
   Environment& env;
   Keyspace& keys;
   resp::ReplyWriter& reply;
+  size_t reply_begin = reply.size();
 };
 
-// Writes one reply, and nothing of it before it knows that it can go on; a non-OK status is the
-// engine's.
+// Writes one reply, and nothing of it before it knows that it can go on, or rewinds; a non-OK
+// status is the engine's. One whose reply has no bound of its own asks ReplyFits as it goes.
 using Executor = absl::Status (*)(Call& call);
 
 struct ExecutorRow {
@@ -48,6 +49,16 @@ inline absl::Status ReplyError(Call& call, std::string_view text) {
   return absl::OkStatus();
 }
 absl::Status ReplyWrongType(Call& call);
+
+// Whether the reply may grow by a bulk of `bytes`, when `pending` bytes of it are not in call.reply
+// yet.
+inline bool ReplyFits(const Call& call, size_t bytes, size_t pending = 0) {
+  constexpr size_t kBulkFrame = 1 + 20 + 2 + 2;  // $, length, two newlines
+  const size_t size = call.reply.size() - call.reply_begin + pending + bytes + kBulkFrame;
+  return size <= call.env.limits.max_reply_bytes;
+}
+// An error in place of what was written of the reply: `advice` is how to ask for less.
+absl::Status ReplyTooLarge(Call& call, std::string_view advice);
 
 }  // namespace kdb::exec
 

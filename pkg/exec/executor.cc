@@ -1,5 +1,7 @@
 #include "pkg/exec/executor.h"
 
+#include <fmt/format.h>
+
 #include "absl/container/flat_hash_map.h"
 #include "pkg/exec/call.h"
 
@@ -29,6 +31,12 @@ Executor FindExecutor(std::string_view name) {
 
 absl::Status ReplyWrongType(Call& call) {
   return ReplyError(call, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+absl::Status ReplyTooLarge(Call& call, std::string_view advice) {
+  call.env.reply_too_large = true;
+  call.reply.Rewind(call.reply_begin);
+  return ReplyError(call, fmt::format("ERR the reply would be too large: {}", advice));
 }
 
 absl::Status Execute(const redis::Command& command, std::span<const std::string_view> args,

@@ -27,8 +27,12 @@ class KeyCounts {
   virtual void Add(shard::Slot slot, int64_t delta) = 0;
 };
 
+// They decide replies, so they are the same on every replica.
 struct Limits {
   size_t max_value_bytes = 16 << 20;  // APPEND and SETRANGE count too
+  // Of one command that only reads, while it is executed too; beyond, its reply is an error. One
+  // that writes answers with at most one value.
+  size_t max_reply_bytes = 128 << 20;
 };
 
 // Where a command runs.
@@ -45,8 +49,12 @@ struct Environment {
   // come. A read that hides a key which was there by applied log time must not be answered yet
   // (design 4), so its caller asks.
   int64_t* newest_hidden_ms = nullptr;
+  // What expires later than this is not hidden yet, even if it has expired by now_ms.
+  int64_t hide_until_ms = INT64_MAX;
   // When set: lowered to the earliest expiry time that a key was given.
   int64_t* earliest_given_ms = nullptr;
+  // Set by a command whose reply would have been larger than the limit.
+  bool reply_too_large = false;
 };
 
 // Runs one resolved command (redis::Resolve) and appends exactly one reply to `reply`. Errors of

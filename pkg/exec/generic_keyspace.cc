@@ -1,5 +1,5 @@
 // DBSIZE FLUSHALL FLUSHDB KEYS RANDOMKEY.
-#include <vector>
+#include <string>
 
 #include "pkg/base/random.h"
 #include "pkg/exec/call.h"
@@ -53,18 +53,31 @@ bool SlotOfPrefix(std::string_view prefix, shard::Slot* slot) {
   return true;
 }
 
-// Adds the live keys of a slot that begin with `prefix` and match.
-absl::Status MatchingKeys(Call& call, shard::Slot slot, std::string_view prefix,
-                          storage::Iterator& it, std::vector<std::string>* keys) {
+// The elements of an array whose number is not known yet.
+struct Elements {
+  explicit Elements(const Call& call) : writer(call.reply.version(), body) {}
+
+  std::string body;
+  resp::ReplyWriter writer;
+  size_t count = 0;
+};
+
+// Adds the live keys of a slot that begin with `prefix` and match. False when they do not fit.
+absl::StatusOr<bool> MatchingKeys(Call& call, shard::Slot slot, std::string_view prefix,
+                                  storage::Iterator& it, Elements& keys) {
   std::string record;
   HeadKey(slot, prefix, &record);
   for (it.Seek(record); it.Valid() && it.key().starts_with(record); it.Next()) {
     const std::string_view key = it.key().substr(kKeyPrefixBytes);
     if (!redis::GlobMatch(call.args[1], key)) continue;
     KDB_ASSIGN_OR_RETURN(bool live, call.keys.IsLive(it.value()));
-    if (live) keys->emplace_back(key);
+    if (!live) continue;
+    if (!ReplyFits(call, key.size(), keys.body.size())) return false;
+    keys.writer.Bulk(key);
+    ++keys.count;
   }
-  return it.status();
+  KDB_RETURN_IF_ERROR(it.status());
+  return true;
 }
 
 absl::Status Keys(Call& call) {
@@ -75,15 +88,16 @@ absl::Status Keys(Call& call) {
   std::string end;
   SlotPrefix(shard::kSlots, &end);
   const auto it = call.env.reader.NewIterator({}, end);
-  std::vector<std::string> keys;
+  Elements keys(call);
   for (shard::Slot slot = one_slot ? only : 0; slot < shard::kSlots; ++slot) {
     if (call.env.owned[slot] && call.env.counts.Get(slot) > 0) {
-      KDB_RETURN_IF_ERROR(MatchingKeys(call, slot, prefix, *it, &keys));
+      KDB_ASSIGN_OR_RETURN(bool fit, MatchingKeys(call, slot, prefix, *it, keys));
+      if (!fit) return ReplyTooLarge(call, "narrow the pattern, or use SCAN");
     }
     if (one_slot) break;
   }
-  call.reply.Array(keys.size());
-  for (const std::string& key : keys) call.reply.Bulk(key);
+  call.reply.Array(keys.count);
+  call.reply.Raw(keys.body);
   return absl::OkStatus();
 }
 

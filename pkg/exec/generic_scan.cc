@@ -14,6 +14,8 @@ namespace {
 constexpr int kHashBits = 48;
 // A larger COUNT means this: one call's work is bounded.
 constexpr int64_t kMaxVisits = 10000;
+// A call ends with the key that takes its keys beyond this, as if COUNT had been smaller.
+constexpr size_t kMaxPageBytes = 4 << 20;
 
 class Scanner {
  public:
@@ -73,6 +75,8 @@ class Scanner {
     if (options_.type.empty() ||
         redis::EqualsIgnoreCase(options_.type, TypeName(entry_.head().type))) {
       keys_.emplace_back(key);
+      bytes_ += key.size();
+      if (bytes_ > kMaxPageBytes) visits_left_ = 0;
     }
     return absl::OkStatus();
   }
@@ -83,6 +87,7 @@ class Scanner {
   std::unique_ptr<storage::Iterator> it_;
   Entry entry_;
   std::vector<std::string> keys_;
+  size_t bytes_ = 0;  // of keys_
 };
 
 absl::Status Scan(Call& call) {

@@ -36,7 +36,7 @@ class Entry {
 
 // Whether the key's time has come; notes it in `env` when it has.
 inline bool Expired(const Environment& env, const Head& head) {
-  if (!head.expire_ms || *head.expire_ms > env.now_ms) return false;
+  if (!head.expire_ms || *head.expire_ms > std::min(env.now_ms, env.hide_until_ms)) return false;
   if (env.newest_hidden_ms != nullptr) {
     *env.newest_hidden_ms = std::max(*env.newest_hidden_ms, *head.expire_ms);
   }

@@ -25,7 +25,11 @@ absl::Status MGet(Call& call) {
   Entry entry;
   for (std::string_view key : call.args.subspan(1)) {
     KDB_RETURN_IF_ERROR(call.keys.Find(key, &entry));
-    if (entry.found() && entry.is_string()) {
+    const bool string = entry.found() && entry.is_string();
+    if (!ReplyFits(call, string ? entry.value().size() : 0)) {
+      return ReplyTooLarge(call, "ask for fewer keys at once");
+    }
+    if (string) {
       call.reply.Bulk(entry.value());
     } else {
       call.reply.Null();

@@ -35,6 +35,11 @@ class ReplyWriter {
   void Push(size_t n);
   void Raw(std::string_view encoded) { out_.append(encoded); }
 
+  // The length of the string so far; back to a length that it had, when what was begun cannot be
+  // finished.
+  size_t size() const { return out_.size(); }
+  void Rewind(size_t size) { out_.resize(size); }
+
  private:
   void Header(char type, int64_t n);
 
