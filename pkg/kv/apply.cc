@@ -12,15 +12,11 @@
 namespace kdb::kv {
 namespace {
 
-// The replies of a batch are stored, so the state bounds them: ops beyond it are not executed
-// (GETDEL of many large values).
-constexpr size_t kMaxBatchReplyBytes = 256 << 20;
+// The replies of a batch are stored, so the state bounds them: what reads does not go beyond the
+// limit, nothing is executed once it is reached (GETDEL of many large values).
 constexpr std::string_view kReplyTooLarge =
     "-ERR not executed: the replies of the commands before it are too large together; send fewer "
     "at once\r\n";
-
-// RocksDB 7.8 slows down with range tombstones in the memtable (design 2).
-constexpr uint64_t kMaxUnflushedRangeDeletes = 200;
 
 bool InConfiguration(const raft::ConfState& conf, raft::NodeId id) {
   for (const auto* ids :
@@ -50,7 +46,7 @@ absl::Status ShardStateImpl::Apply(std::span<const raftnode::CommittedEntry> ent
   }
   Publish();
   metrics_.OnApplied(counts, stats(), stopwatch_.Monotonic() - start);
-  return BoundRangeDeletes();
+  return absl::OkStatus();
 }
 
 // Everything up to the write: into the batch, the overlay and state_.
@@ -87,14 +83,6 @@ void ShardStateImpl::NoteGivenExpiries() {
   }
 }
 
-// After the write: the entries are applied, so a full disk is no error of theirs. The engine
-// flushes when there is room.
-absl::Status ShardStateImpl::BoundRangeDeletes() {
-  if (engine_.UnflushedRangeDeletes() <= kMaxUnflushedRangeDeletes) return absl::OkStatus();
-  absl::Status status = engine_.Flush();
-  return absl::IsResourceExhausted(status) ? absl::OkStatus() : status;
-}
-
 absl::StatusOr<Payload> ShardStateImpl::ApplyEntry(const raftnode::CommittedEntry& committed,
                                                    ApplyCounts& counts) {
   const raft::Entry& entry = committed.entry;
@@ -106,6 +94,7 @@ absl::StatusOr<Payload> ShardStateImpl::ApplyEntry(const raftnode::CommittedEntr
   if (committed.conf || system.membership.empty()) ApplyMembership(committed);
   if (entry.type != raft::EntryType::kNormal || entry.data.empty()) return Payload();
   auto decoded = DecodeEntry(entry.data.view());
+  if (absl::IsUnimplemented(decoded.status())) return Halt(std::string(decoded.status().message()));
   if (!decoded.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
   system.log_time_ms = std::max(system.log_time_ms, decoded->leader_time_ms);
   return ApplyKind(*decoded, counts);
@@ -126,6 +115,8 @@ absl::StatusOr<Payload> ShardStateImpl::ApplyKind(const DecodedEntry& entry, App
       return ApplyExpireKeys(entry.body, counts);
     case EntryKind::kOwnSlots:
       return ApplyOwnSlots(entry.body, counts);
+    case EntryKind::kRaiseLevel:
+      return ApplyRaiseLevel(entry.body, counts);
   }
   return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
 }
@@ -172,9 +163,10 @@ absl::StatusOr<std::string> ShardStateImpl::ExecuteNext(const wire::BatchHeader&
   OpRunner runner(state_->slots.ownership(), env, counts.results);
   wire::BatchReplyBuilder results;
   results.Start(header.session, header.seq, state_->system.log_time_ms);
+  const size_t limit = options_.max_batch_reply_bytes;
   for (const wire::Op& op : batch->ops) {
-    if (results.bytes() < kMaxBatchReplyBytes) {
-      KDB_RETURN_IF_ERROR(runner.Run(op, results));
+    if (results.bytes() < limit) {
+      KDB_RETURN_IF_ERROR(runner.Run(op, limit - results.bytes(), results));
     } else {
       results.AddResult({.code = wire::ResultCode::kFailed, .reply = kReplyTooLarge});
     }
@@ -217,6 +209,27 @@ Payload ShardStateImpl::ApplyOwnSlots(std::string_view body, ApplyCounts& counts
   if (refused.empty()) return Payload();
   return Payload(fmt::format("a later epoch or assignment was seen for slots {}",
                              shard::FormatSlots(refused)));
+}
+
+absl::StatusOr<Payload> ShardStateImpl::ApplyRaiseLevel(std::string_view body,
+                                                        ApplyCounts& counts) {
+  auto level = DecodeRaiseLevel(body);
+  if (!level.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  if (*level > options_.known_apply_level) {
+    return Halt(fmt::format("apply level {} is not known, only up to {}", *level,
+                            options_.known_apply_level));
+  }
+  uint32_t& in_force = state_->system.apply_level;
+  in_force = std::max(in_force, *level);
+  return Payload(EncodeRaiseLevel(in_force));
+}
+
+// Skipping the entry would make this replica's state another than that of those that know it.
+absl::Status ShardStateImpl::Halt(std::string_view why) const {
+  return absl::FailedPreconditionError(fmt::format(
+      "log entry {} is of a newer release: {}. This replica halts before it, for it must "
+      "not skip what it cannot apply: run the newer release here",
+      state_->system.applied_index, why));
 }
 
 void ShardStateImpl::ApplyMembership(const raftnode::CommittedEntry& committed) {

@@ -150,7 +150,8 @@ TEST_F(ApplyTest, AnOpThatFailsDoesNotStopTheOthers) {
 
 TEST_F(ApplyTest, MalformedEntriesAreAnswered) {
   Run("SET k v");
-  for (std::string bytes : {std::string("x"), std::string(10, '\0'), std::string("\x02\x01", 2),
+  for (std::string bytes : {std::string("\x01"), std::string(10, '\0'), std::string("\x01\x01", 2),
+                            EncodeEntry(EntryKind::kRaiseLevel, kNoon, "junk."),
                             EncodeEntry(EntryKind::kBatch, kNoon, "junk"),
                             EncodeEntry(EntryKind::kExpireSessions, kNoon, "junk"),
                             EncodeEntry(EntryKind::kExpireKeys, kNoon, "junk"),

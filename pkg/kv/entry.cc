@@ -14,6 +14,10 @@ absl::Status Malformed(std::string_view what) {
   return absl::InvalidArgumentError(fmt::format("entry: {} is malformed", what));
 }
 
+absl::Status Newer(std::string_view what, uint8_t value) {
+  return absl::UnimplementedError(fmt::format("{} {} of entries is not known", what, value));
+}
+
 }  // namespace
 
 std::string EncodeEntry(EntryKind kind, int64_t leader_time_ms, std::string_view body) {
@@ -29,16 +33,12 @@ std::string EncodeEntry(EntryKind kind, int64_t leader_time_ms, std::string_view
 absl::StatusOr<DecodedEntry> DecodeEntry(std::string_view bytes) {
   ByteReader in(bytes);
   auto version = in.Little<uint8_t>();
+  // What follows the version is its own business.
+  if (version > kVersion) return Newer("version", version);
   auto kind = in.Little<uint8_t>();
   auto time = in.Little<int64_t>();
-  if (!in.ok()) return Malformed("the head");
-  if (version != kVersion) {
-    return absl::InvalidArgumentError(fmt::format("entry: version {} is unknown", version));
-  }
-  if (kind < static_cast<uint8_t>(EntryKind::kBatch) ||
-      kind > static_cast<uint8_t>(EntryKind::kOwnSlots)) {
-    return absl::InvalidArgumentError(fmt::format("entry: kind {} is unknown", kind));
-  }
+  if (!in.ok() || version == 0 || kind == 0) return Malformed("the head");
+  if (kind > static_cast<uint8_t>(EntryKind::kRaiseLevel)) return Newer("kind", kind);
   return DecodedEntry{static_cast<EntryKind>(kind), time, in.rest()};
 }
 
@@ -66,6 +66,19 @@ absl::StatusOr<OwnSlots> DecodeOwnSlots(std::string_view bytes) {
   }
   if (!in.done()) return Malformed("own slots");
   return own;
+}
+
+std::string EncodeRaiseLevel(uint32_t level) {
+  std::string out;
+  AppendLittle(out, level);
+  return out;
+}
+
+absl::StatusOr<uint32_t> DecodeRaiseLevel(std::string_view bytes) {
+  ByteReader in(bytes);
+  auto level = in.Little<uint32_t>();
+  if (!in.done()) return Malformed("the apply level");
+  return level;
 }
 
 std::string EncodeSessions(const std::vector<uint64_t>& sessions) {

@@ -20,6 +20,7 @@ TEST(EntryTest, GoldenBytes) {  // frozen: FORMAT.md
             std::string("\x01\x05\x02\x01\0\0\0\0\0\0", 10));
   EXPECT_EQ(EncodeOwnSlots({.slots = {3, 0x0102}, .epoch = 1, .assignment = 300}),
             std::string("\x01\xac\x02\x02\x03\0\x02\x01", 8));
+  EXPECT_EQ(EncodeRaiseLevel(0x0102), std::string("\x02\x01\0\0", 4));
   EXPECT_EQ(EncodeSessions({1}), std::string("\x01\0\0\0\0\0\0\0", 8));
   EXPECT_EQ(EncodeExpireKeys({.from = 5, .limit = 9}), std::string("\x05\0\x09\0\0\0", 6));
 }
@@ -27,13 +28,31 @@ TEST(EntryTest, GoldenBytes) {  // frozen: FORMAT.md
 TEST(EntryTest, RefusesWhatItDoesNotKnow) {
   std::string bytes = EncodeEntry(EntryKind::kTick, 1, "");
   for (size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(DecodeEntry(bytes.substr(0, n)).ok());
-  for (char kind : {'\0', '\x08', '\xff'}) {
-    bytes[1] = kind;
-    EXPECT_TRUE(absl::IsInvalidArgument(DecodeEntry(bytes).status()));
-  }
-  bytes[1] = '\x05';
-  bytes[0] = '\x02';
+  bytes[1] = '\0';
   EXPECT_TRUE(absl::IsInvalidArgument(DecodeEntry(bytes).status()));
+  bytes[1] = '\x05';
+  bytes[0] = '\0';
+  EXPECT_TRUE(absl::IsInvalidArgument(DecodeEntry(bytes).status()));
+}
+
+TEST(EntryTest, TellsANewerReleasesEntryFromABadOne) {
+  std::string bytes = EncodeEntry(EntryKind::kTick, 1, "");
+  for (char kind : {'\x09', '\xff'}) {
+    bytes[1] = kind;
+    EXPECT_TRUE(absl::IsUnimplemented(DecodeEntry(bytes).status()));
+  }
+  for (char version : {'\x02', '\xff'}) {
+    bytes[0] = version;
+    for (size_t n = 1; n < bytes.size(); ++n) {
+      EXPECT_TRUE(absl::IsUnimplemented(DecodeEntry(bytes.substr(0, n)).status()));
+    }
+  }
+}
+
+TEST(EntryTest, RaiseLevel) {
+  EXPECT_EQ(*DecodeRaiseLevel(EncodeRaiseLevel(0x01020304)), 0x01020304u);
+  EXPECT_FALSE(DecodeRaiseLevel("123").ok());
+  EXPECT_FALSE(DecodeRaiseLevel("12345").ok());
 }
 
 TEST(EntryTest, OwnSlots) {

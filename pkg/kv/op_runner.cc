@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "pkg/base/status.h"
 #include "pkg/exec/ordered_scan.h"
 #include "pkg/redis/command.h"
@@ -16,17 +18,17 @@ bool RunsOnShards(const redis::Command& command) {
 
 }  // namespace
 
-absl::Status OpRunner::Run(const wire::Op& op, wire::BatchReplyBuilder& results) {
+absl::Status OpRunner::Run(const wire::Op& op, size_t room, wire::BatchReplyBuilder& results) {
   result_ = {};
   reply_.clear();
-  KDB_RETURN_IF_ERROR(Judge(op));
+  KDB_RETURN_IF_ERROR(Judge(op, room));
   result_.reply = reply_;
   ++counts_[static_cast<size_t>(result_.code)];
   results.AddResult(result_);
   return absl::OkStatus();
 }
 
-absl::Status OpRunner::Judge(const wire::Op& op) {
+absl::Status OpRunner::Judge(const wire::Op& op, size_t room) {
   // Lateness first: it is final, while the other refusals ask for another attempt.
   if (op.not_after_ms != 0 && op.not_after_ms < env_.now_ms) {
     result_.code = wire::ResultCode::kLate;
@@ -41,7 +43,7 @@ absl::Status OpRunner::Judge(const wire::Op& op) {
     Fail(op.resp_version, "ERR malformed op");
     return absl::OkStatus();
   }
-  return RunSingle(op);
+  return RunSingle(op, room);
 }
 
 bool OpRunner::CheckSlots(const wire::Op& op) {
@@ -69,7 +71,7 @@ bool OpRunner::CheckKeys(const redis::Command& command, const wire::CommandArgs&
   return true;
 }
 
-absl::Status OpRunner::RunSingle(const wire::Op& op) {
+absl::Status OpRunner::RunSingle(const wire::Op& op, size_t room) {
   const wire::CommandArgs& args = op.commands.front();
   const redis::Command* command = nullptr;
   if (absl::Status resolved = exec::ResolveOnShard(args, &command); !resolved.ok()) {
@@ -85,10 +87,14 @@ absl::Status OpRunner::RunSingle(const wire::Op& op) {
     Fail(op.resp_version, "ERR malformed op: a key is in none of its slots");
     return absl::OkStatus();
   }
+  // A write happens: its reply is kept whatever its size.
+  const bool bounded = op.bounded_reply && !writes;
+  env_.limits.max_reply_bytes =
+      std::min({limits_.max_reply_bytes, room, bounded ? kBoundedReplyBytes : SIZE_MAX});
+  env_.reply_too_large = false;
   resp::ReplyWriter reply(static_cast<resp::Version>(op.resp_version), reply_);
   KDB_RETURN_IF_ERROR(exec::Execute(*command, args, env_, reply));
-  // A write has happened: its reply is kept whatever its size.
-  if (op.bounded_reply && !writes && reply_.size() > kBoundedReplyBytes) {
+  if (bounded && (env_.reply_too_large || reply_.size() > kBoundedReplyBytes)) {
     result_.code = wire::ResultCode::kByIndex;
   }
   return absl::OkStatus();

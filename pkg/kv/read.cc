@@ -21,7 +21,7 @@ absl::Status RunAll(const wire::Batch& batch, OpRunner& runner, const SnapshotCo
     if (results.bytes() >= kMaxReadReplyBytes) {
       results.AddResult({.code = wire::ResultCode::kByIndex});
     } else {
-      KDB_RETURN_IF_ERROR(runner.Run(op, results));
+      KDB_RETURN_IF_ERROR(runner.Run(op, SIZE_MAX, results));
     }
   }
   return keys.status();
@@ -72,7 +72,7 @@ absl::StatusOr<ShardStateImpl::View> ShardStateImpl::NewView() const {
 std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t now_ms,
                                  bool* needs_tick) const {
   Clock::Duration start = stopwatch_.Monotonic();
-  *needs_tick = false;
+  if (needs_tick != nullptr) *needs_tick = false;
   auto batch = wire::DecodeBatch(bytes);
   if (!batch.ok()) {
     return wire::BatchReplyBuilder::Refusal({.seq = id, .code = wire::BatchCode::kMalformed});
@@ -94,6 +94,7 @@ std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t no
                         .now_ms = now,
                         .rev = &rev,
                         .newest_hidden_ms = &newest_hidden_ms};
+  if (needs_tick == nullptr) env.hide_until_ms = view->committed_log_time_ms;
   ResultCounts counts = {};
   OpRunner runner(*view->ownership, env, counts);
   wire::BatchReplyBuilder results;
@@ -101,8 +102,10 @@ std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t no
   absl::Status status = RunAll(*batch, runner, keys, results);
   if (!status.ok()) return FailAll(*batch, id, now, status);
 
-  *needs_tick = newest_hidden_ms > view->committed_log_time_ms;
-  if (*needs_tick) metrics_.OnReadNeedsTick();
+  if (newest_hidden_ms > view->committed_log_time_ms) {
+    *needs_tick = true;
+    metrics_.OnReadNeedsTick();
+  }
   metrics_.OnRead(counts, stopwatch_.Monotonic() - start);
   return results.Finish();
 }

@@ -83,6 +83,19 @@ TEST_F(ReadTest, HidingByTheLocalClockNeedsATick) {
   EXPECT_FALSE(needs_tick);
 }
 
+TEST_F(ReadTest, WithoutATickAKeyStaysUntilLogTimeHasPassed) {
+  Run("SET k v PX 100");
+  EXPECT_EQ(Read("GET k", kNoon + 500, nullptr), "$1\r\nv\r\n");
+  EXPECT_EQ(reply_.log_time_ms, kNoon + 500);
+  EXPECT_EQ(Read("PTTL k", kNoon + 500, nullptr), ":0\r\n");
+  EXPECT_EQ(Read("EXISTS k", kNoon + 500, nullptr), ":1\r\n");
+  EXPECT_EQ(Read("KEYS *", kNoon + 500, nullptr), "*1\r\n$1\r\nk\r\n");
+  log_.now_ms = kNoon + 100;
+  log_.Add(EntryKind::kTick);
+  Apply();
+  EXPECT_EQ(Read("GET k", kNoon + 500, nullptr), "$-1\r\n");
+}
+
 TEST_F(ReadTest, TtlIsOfTheLocalClock) {
   Run("SET k v PX 100");
   bool needs_tick = false;

@@ -62,7 +62,7 @@ class RandomLog {
   }
 
   void AddJunk() {
-    if (random_.OneIn(2)) return (void)log_.Raw("junk");
+    if (random_.OneIn(2)) return (void)log_.Raw(std::string("\0junk", 5));
     std::string batch = EncodedBatch({.session = SomeSession(), .seq = 1}, {CommandOp("GET k")});
     log_.Add(EntryKind::kBatch, batch.substr(0, random_.Uniform(batch.size())));
   }

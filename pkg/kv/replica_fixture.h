@@ -107,6 +107,8 @@ class Replica {
 // A replica, its log, and what is common to most tests.
 class ReplicaTest : public testing::Test {
  protected:
+  explicit ReplicaTest(const ShardOptions& options = {}) : replica_(options) {}
+
   // Applies what is new in the log. The last result.
   std::string Apply();
   uint64_t OpenSession();

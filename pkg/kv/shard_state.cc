@@ -10,9 +10,6 @@
 namespace kdb::kv {
 namespace {
 
-// The newest semantics of apply that this release knows (design 4).
-constexpr uint32_t kApplyLevel = 0;
-
 Membership BirthMembership(const catalog::BirthCertificate& birth) {
   Membership membership;
   for (const catalog::Member& member : birth.members()) {
@@ -78,10 +75,10 @@ absl::Status ShardStateImpl::Load() {
   auto state = std::make_unique<State>();
   KDB_ASSIGN_OR_RETURN(state->system, storage::ReadSystemRecord(engine_, false));
   KDB_RETURN_IF_ERROR(CheckGroup(group_, state->system, engine_));
-  if (state->system.apply_level > kApplyLevel) {
+  if (state->system.apply_level > options_.known_apply_level) {
     return absl::FailedPreconditionError(
         fmt::format("the state needs apply level {}, this release knows {}: run a newer one",
-                    state->system.apply_level, kApplyLevel));
+                    state->system.apply_level, options_.known_apply_level));
   }
   state->membership = birth_;
   if (state->system.applied_index > 0) {
@@ -126,7 +123,8 @@ void ShardStateImpl::Publish() {
   applied_log_time_ms_ = system.log_time_ms;
   committed_log_time_ms_ = std::max(system.log_time_ms, committed_log_time_ms_.load());
   MutexLock lock(mu_);
-  stats_ = {.keys = state_->slots.keys(),
+  stats_ = {.apply_level = system.apply_level,
+            .keys = state_->slots.keys(),
             .sessions = state_->sessions.size(),
             .owned_slots = state_->slots.ownership().owned.count(),
             .rev = system.rev,

@@ -24,15 +24,22 @@
 
 namespace kdb::kv {
 
+// The newest semantics of apply that this release knows (design 4).
+inline constexpr uint32_t kApplyLevel = 0;
+
 // They decide results, so they must be the same on every member of a group.
 struct ShardOptions {
-  exec::Limits limits;
+  exec::Limits limits = {};
   size_t session_window_batches =
       64;  // stored replies per session; the newest batch is always kept whole
   size_t session_window_bytes = 4 << 20;
+  // Of a logged batch: room for two of the largest replies. It may be exceeded by one value.
+  size_t max_batch_reply_bytes = 256 << 20;
+  uint32_t known_apply_level = kApplyLevel;  // tests of upgrades know more
 };
 
 struct ShardStats {
+  uint32_t apply_level = 0;  // in force
   uint64_t keys = 0;
   uint64_t sessions = 0;
   uint64_t owned_slots = 0;
@@ -40,6 +47,7 @@ struct ShardStats {
   int64_t log_time_ms = 0;
 };
 
+// As raftnode::StateMachine says; Apply halts at an entry of a newer release (FORMAT.md).
 class ShardState : public raftnode::StateMachine {
  public:
   // Reads the engine's system records. `engine` outlives it. `birth` gives gid, hash seed and, for
@@ -54,7 +62,7 @@ class ShardState : public raftnode::StateMachine {
   // caller has made sure (RaftNode::Read) that the state is new enough. `now_ms`: log time as known
   // here, for expiry; a read that would hide a key only by it (not by the applied log time) is
   // answered so that the caller first commits a tick: *needs_tick is set and the result must be
-  // dropped.
+  // dropped. A caller that cannot commit one passes nullptr: such keys are shown.
   virtual std::string Read(std::string_view batch, uint64_t id, int64_t now_ms,
                            bool* needs_tick) const = 0;
 

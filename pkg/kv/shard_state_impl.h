@@ -82,12 +82,13 @@ class ShardStateImpl final : public ShardState {
   Payload ApplyEndSessions(std::string_view body, ApplyCounts& counts);
   absl::StatusOr<Payload> ApplyExpireKeys(std::string_view body, ApplyCounts& counts);
   Payload ApplyOwnSlots(std::string_view body, ApplyCounts& counts);
+  absl::StatusOr<Payload> ApplyRaiseLevel(std::string_view body, ApplyCounts& counts);
+  absl::Status Halt(std::string_view why) const;
   void ApplyMembership(const raftnode::CommittedEntry& committed);
   std::string Refuse(wire::BatchCode code, const wire::BatchHeader& header, ApplyCounts& counts,
                      uint64_t last = 0) const;
   exec::Environment WriteEnvironment();
   absl::Status Write();
-  absl::Status BoundRangeDeletes();
   void NoteGivenExpiries();
 
   void Publish();

@@ -73,7 +73,8 @@ class Engine : public Reader {
   // A durable copy of the present state in the new directory `dir` (hard links where possible).
   virtual absl::Status Checkpoint(const std::string& dir) = 0;
   virtual uint64_t ApproximateBytes() const = 0;
-  // Range deletions written and not yet flushed (design 2: at most 200).
+  // Range deletions written and not yet flushed. The engine keeps them few, where they are dear
+  // (design 2): Write starts a flush.
   virtual uint64_t UnflushedRangeDeletes() const = 0;
 };
 
