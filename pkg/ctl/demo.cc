@@ -124,7 +124,7 @@ class Demo {
       return played;
     }
     if (!played.ok()) Say(fmt::format("note: {}", std::string(played.message())));
-    SayHowToConnect();
+    Say(HowToConnect(options_, processes_));
     while (!WaitForSignal(milliseconds(60'000))) {
     }
     return absl::OkStatus();
@@ -202,19 +202,6 @@ class Demo {
           fmt::format("{}: {}", options_.script, std::string(transcript.status().message())));
     }
     return PlayTranscript(*transcript, static_cast<int>(options_.port));
-  }
-
-  void SayHowToConnect() const {
-    std::vector<std::string> admin;
-    for (const DemoProcess& p : processes_)
-      admin.push_back(fmt::format("http://{}/metrics", p.admin));
-    Say(fmt::format("\nready: redis-cli -p {}", options_.port));
-    Say(fmt::format("KV API (gRPC): {}", processes_.back().kv_api));
-    Say(fmt::format("status:  kdbctl --meta {} status", fmt::join(Addresses("meta"), ",")));
-    Say(fmt::format("logs:    {}/logs", options_.dir));
-    Say(fmt::format("data:    {}", options_.dir));
-    Say(fmt::format("metrics: {}", fmt::join(admin, " ")));
-    Say("Ctrl-C stops the cluster; the data stay for the next run");
   }
 
   void WriteState(const std::vector<Supervisor::Child>& children) {

@@ -39,6 +39,9 @@ struct DemoProcess {
 // proxies, meta and kv +40.., +50.., +60.. . INVALID_ARGUMENT when the options do not fit.
 absl::StatusOr<std::vector<DemoProcess>> DemoLayout(const DemoOptions& options);
 
+// What is printed when the cluster serves: every address that a user may want.
+std::string HowToConnect(const DemoOptions& options, const std::vector<DemoProcess>& processes);
+
 // Runs in the foreground until SIGINT or SIGTERM (blocked by the caller, with SIGCHLD), or with
 // `check` until the script is played. Prints progress to stdout.
 absl::Status RunDemo(const DemoOptions& options);

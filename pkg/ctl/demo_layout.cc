@@ -94,4 +94,22 @@ absl::StatusOr<std::vector<DemoProcess>> DemoLayout(const DemoOptions& options) 
   return processes;
 }
 
+std::string HowToConnect(const DemoOptions& options, const std::vector<DemoProcess>& processes) {
+  std::vector<std::string> meta, redis, kv_api, metrics;
+  for (const DemoProcess& p : processes) {
+    metrics.push_back(fmt::format("http://{}/metrics", p.admin));
+    if (p.kind == "meta") meta.push_back(p.address);
+    if (p.kind != "proxy") continue;
+    redis.push_back(p.address);
+    kv_api.push_back(p.kv_api);
+  }
+  std::string text = fmt::format("\nready: redis-cli -p {}\n", options.port);
+  if (redis.size() > 1) text += fmt::format("proxies: {}\n", fmt::join(redis, " "));
+  text += fmt::format("KV API (gRPC): {}\n", fmt::join(kv_api, " "));
+  text += fmt::format("status:  kdbctl --meta {} status\n", fmt::join(meta, ","));
+  text += fmt::format("logs:    {0}/logs\ndata:    {0}\n", options.dir);
+  text += fmt::format("metrics: {}\n", fmt::join(metrics, " "));
+  return text + "Ctrl-C stops the cluster; the data stay for the next run";
+}
+
 }  // namespace kdb::ctl
