@@ -64,11 +64,10 @@ absl::Status GroupMember::Open(const Options& options) {
                          links_.hub.Publish(std::move(state));
                        }));
   links_.hub.Publish(machine_->state());
-  transport_ = std::make_unique<rpc::GrpcRaftTransport>(
-      options.transport, self_, env_.logger, env_.metrics,
+  transport_ = std::make_unique<rpc::RaftTransport>(
+      options.transport, links_.loop.io(), self_, env_.logger, env_.metrics,
       [this](raft::NodeId peer) { links_.replica.ReportUnreachable(peer); });
   transport_->SetPeers(Peers());
-  raft_role_ = NewThreadExecutor("meta-raft");
   log_role_ = NewThreadExecutor("meta-log");
   apply_role_ = NewThreadExecutor("meta-apply");
   background_role_ = NewThreadExecutor("meta-background");
@@ -78,7 +77,7 @@ absl::Status GroupMember::Open(const Options& options) {
   raft.wal_dir = options.data_dir + "/wal";
   KDB_ASSIGN_OR_RETURN(
       node_, raftnode::RaftNode::Start(raft, self_.id, initial, env_.fs,
-                                       {*raft_role_, *log_role_, *apply_role_, *background_role_},
+                                       {links_.loop, *log_role_, *apply_role_, *background_role_},
                                        *machine_, *transport_, *this, env_.clock,
                                        Random(env_.seed ^ self_.id), env_.metrics));
   links_.replica.Attach(node_.get(), self_.id, {birth_.members().begin(), birth_.members().end()});

@@ -17,6 +17,7 @@
 #include "pkg/meta/catalog_state.h"
 #include "pkg/meta/replica.h"
 #include "pkg/meta/state_hub.h"
+#include "pkg/net/loop.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/raftnode/identity.h"
@@ -55,6 +56,7 @@ class GroupMember final : private raftnode::Observer, private rpc::RaftSink {
     Replica& replica;
     StateHub& hub;
     rpc::RaftService& raft_service;
+    net::Loop& loop;  // of all connections; runs the raft role
   };
 
   // Recovers state and log of the directory and takes part in the group from then on. `identity` is
@@ -93,8 +95,8 @@ class GroupMember final : private raftnode::Observer, private rpc::RaftSink {
   // In the order that they depend on each other.
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<CatalogState> machine_;
-  std::unique_ptr<rpc::GrpcRaftTransport> transport_;
-  std::unique_ptr<Executor> raft_role_, log_role_, apply_role_, background_role_;
+  std::unique_ptr<rpc::RaftTransport> transport_;
+  std::unique_ptr<Executor> log_role_, apply_role_, background_role_;
   std::unique_ptr<raftnode::RaftNode> node_;
 };
 

@@ -10,7 +10,7 @@
 #include "pkg/meta/admin_service.h"
 #include "pkg/meta/founding.h"
 #include "pkg/meta/meta_service.h"
-#include "pkg/rpc/channel.h"
+#include "pkg/rpc/server.h"
 
 namespace kdb::meta {
 namespace {
@@ -31,7 +31,7 @@ class Server final : public MetaServer {
     // Ends the proposals and reads that calls wait for.
     StopMember();
     // Cancels watches; waits for the calls, which have just been told to end.
-    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+    if (server_ != nullptr) server_->Shutdown();
     long_calls_.reset();
     short_calls_.reset();
     // One that was born meanwhile.
@@ -71,6 +71,7 @@ class Server final : public MetaServer {
   Operations operations_;
   PeerProbe probe_;
   std::optional<Founding> founding_;
+  net::Loop loop_{"raft"};
   rpc::RaftService raft_service_;
 
   mutable Mutex mu_;
@@ -81,7 +82,7 @@ class Server final : public MetaServer {
   std::unique_ptr<WorkerPool> long_calls_, short_calls_;
   std::optional<MetaService> meta_service_;
   std::optional<AdminService> admin_service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<rpc::Server> server_;
   int port_ = 0;
 };
 
@@ -92,12 +93,11 @@ absl::Status Server::Listen() {
                                            *long_calls_, *short_calls_});
   admin_service_.emplace(AdminService::Parts{*founding_, replica_, hub_, *short_calls_, env_.logger,
                                              options_.version});
-  grpc::ServerBuilder builder;
-  rpc::ConfigureServer(builder);
-  builder.RegisterService(&*meta_service_);
-  builder.RegisterService(&*admin_service_);
-  builder.RegisterService(&raft_service_);
-  KDB_ASSIGN_OR_RETURN(server_, rpc::StartServer(builder, options_.listen, &port_));
+  auto raft = [this](auto) { return raft_service_.Open(); };
+  KDB_ASSIGN_OR_RETURN(
+      server_, rpc::Server::Start(loop_, options_.listen, {&*meta_service_, &*admin_service_},
+                                  {{net::Service::kRaft, raft}}));
+  port_ = server_->port();
   env_.logger->info("meta server {} listens on {} (port {})", founding_->identity().uuid,
                     options_.listen, port_);
   return absl::OkStatus();
@@ -109,8 +109,8 @@ absl::Status Server::StartMember(const raftnode::Identity& identity) {
     passive_ = false;
   }
   GroupMember::Options options{options_.data_dir, options_.raft, options_.transport};
-  KDB_ASSIGN_OR_RETURN(
-      auto member, GroupMember::Start(options, env_, identity, {replica_, hub_, raft_service_}));
+  KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, env_, identity,
+                                                       {replica_, hub_, raft_service_, loop_}));
   KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, replica_.Status());
   reconciler_.Start(*identity.birth);
   MutexLock lock(mu_);

@@ -1,22 +1,18 @@
 #include "pkg/proxy/acceptor.h"
 
-#include <fmt/format.h>
-
 #include <asio/post.hpp>
 #include <asio/write.hpp>
 #include <utility>
+
+#include "pkg/base/status.h"
+#include "pkg/net/address.h"
 
 namespace kdb::proxy {
 namespace {
 
 // When there are no descriptors left, trying at once would only burn a core.
 constexpr auto kErrorPause = std::chrono::milliseconds(100);
-constexpr int kBacklog = 1024;
 constexpr char kTooMany[] = "-ERR max number of clients reached\r\n";
-
-absl::Status CannotListen(const std::string& address, const asio::error_code& error) {
-  return absl::UnavailableError(fmt::format("cannot listen on {}: {}", address, error.message()));
-}
 
 }  // namespace
 
@@ -29,24 +25,9 @@ Acceptor::Acceptor(std::vector<IoThread*> threads, IoShared& shared,
       pause_(threads_.front()->io()) {}
 
 absl::Status Acceptor::Listen(const std::string& address) {
-  size_t colon = address.rfind(':');
-  if (colon == std::string::npos) {
-    return absl::InvalidArgumentError(fmt::format("{} is not host:port", address));
-  }
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  asio::error_code error;
-  asio::ip::tcp::resolver resolver(threads_.front()->io());
-  auto found =
-      resolver.resolve(host, address.substr(colon + 1), asio::ip::tcp::resolver::passive, error);
-  if (error || found.empty()) return CannotListen(address, error);
-  asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(kBacklog, error);
-  if (error) return CannotListen(address, error);
-  port_ = acceptor_.local_endpoint(error).port();
+  KDB_ASSIGN_OR_RETURN(acceptor_, net::Bind(threads_.front()->io(), address));
+  asio::error_code ignored;
+  port_ = acceptor_.local_endpoint(ignored).port();
   return absl::OkStatus();
 }
 

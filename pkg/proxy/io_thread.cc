@@ -7,17 +7,13 @@
 #include <asio/steady_timer.hpp>
 #include <utility>
 
+#include "pkg/net/address.h"
+
 namespace kdb::proxy {
 namespace {
 
 constexpr size_t kScratchBytes = 64 << 10;
 constexpr auto kTickInterval = std::chrono::milliseconds(250);
-
-std::string Describe(const asio::ip::tcp::endpoint& endpoint) {
-  std::string address = endpoint.address().to_string();
-  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
-                                    : fmt::format("{}:{}", address, endpoint.port());
-}
 
 void AddHandlers(std::span<const redis::Command> commands,
                  std::unordered_map<const redis::Command*, LocalHandler>* handlers) {
@@ -34,7 +30,7 @@ IoThread::IoThread(const IoThreadOptions& options, IoShared& shared, uint64_t se
       shared_(shared),
       io_(1),
       executor_(io_),
-      links_(executor_, fmt::format("{}/{}", options.proxy_name, options.index)),
+      links_(io_, fmt::format("{}/{}", options.proxy_name, options.index)),
       stats_(shared.metrics),
       scratch_(kScratchBytes),
       router_(Router::Create(options.router, links_, executor_, shared.context.clock, Random(seed),
@@ -57,7 +53,7 @@ void IoThread::Stop() {
   io_.poll();
   dirty_.clear();
   router_.reset();
-  // Links that were given up are destroyed by tasks; links_ waits for the streams of all of them.
+  // Links that were given up are destroyed by tasks.
   io_.restart();
   io_.poll();
   stats_.Publish();
@@ -85,8 +81,8 @@ void IoThread::Adopt(asio::ip::tcp::socket socket, uint64_t client_id) {
     shared_.metrics.connections.Increment();
     ClientInfo info;
     info.id = client_id;
-    info.address = Describe(peer);
-    info.local_address = Describe(local);
+    info.address = net::FormatAddress(peer);
+    info.local_address = net::FormatAddress(local);
     info.since = clock().Monotonic();
     info.last_command_at = info.since;
     info.authenticated = !shared_.context.passwords.required();

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "pkg/base/mutex.h"
+#include "pkg/net/asio_executor.h"
 #include "pkg/obs/log.h"
-#include "pkg/proxy/asio_executor.h"
 #include "pkg/proxy/connection.h"
-#include "pkg/proxy/grpc_shard_link.h"
+#include "pkg/proxy/frame_shard_link.h"
 #include "pkg/proxy/local_command.h"
 #include "pkg/proxy/router.h"
 
@@ -99,8 +99,8 @@ class IoThread {
   const IoThreadOptions options_;
   IoShared& shared_;
   asio::io_context io_;
-  AsioExecutor executor_;
-  GrpcShardLinkFactory links_;
+  net::AsioExecutor executor_;
+  FrameShardLinkFactory links_;
   CommandStats stats_;
   std::unordered_map<const redis::Command*, LocalHandler> handlers_;
   std::vector<char> scratch_;

@@ -1,24 +1,22 @@
 #include <fmt/format.h>
 
-#include "pkg/rpc/channel.h"
 #include "pkg/rpc/raft_convert.h"
 #include "pkg/rpc/raft_transport.h"
 
 namespace kdb::rpc {
 
-// One incoming stream; gRPC calls it from one thread at a time.
-class RaftService::Reader final : public grpc::ServerReadReactor<raftpb::StreamRequest> {
+// One incoming stream.
+class RaftService::Reader final : public net::Handler {
  public:
-  explicit Reader(RaftService& service) : service_(service) { StartRead(&request_); }
+  explicit Reader(RaftService& service) : service_(service) {}
 
-  void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
-    absl::Status status = Take();
-    if (!status.ok()) return Finish(ToGrpc(status));
-    request_.Clear();
-    StartRead(&request_);
+  absl::Status OnFrame(std::string_view body) override {
+    if (!request_.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+      return absl::InvalidArgumentError("a malformed raft frame");
+    }
+    return Take();
   }
-  void OnDone() override { delete this; }
+  void OnClosed(const absl::Status&) override {}
 
  private:
   absl::Status Take() {
@@ -60,10 +58,7 @@ void RaftService::Detach() {
   while (delivering_ > 0) idle_.Wait(mu_);
 }
 
-grpc::ServerReadReactor<raftpb::StreamRequest>* RaftService::Stream(grpc::CallbackServerContext*,
-                                                                    raftpb::StreamReply*) {
-  return new Reader(*this);
-}
+std::unique_ptr<net::Handler> RaftService::Open() { return std::make_unique<Reader>(*this); }
 
 absl::Status RaftService::Accept(const raftpb::Hello& hello) {
   MutexLock lock(mu_);

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "pkg/rpc/channel.h"
 #include "pkg/rpc/raft_convert.h"
 
 namespace kdb::rpc {
@@ -15,8 +14,9 @@ bool IsBulk(raft::MessageType type) { return type == raft::MessageType::kAppend;
 
 }  // namespace
 
-struct GrpcRaftTransport::Shared {
+struct RaftTransport::Shared {
   TransportOptions options;
+  asio::io_context& io;
   MemberIdentity self;
   obs::Logger logger;
   std::function<void(raft::NodeId)> on_unreachable;
@@ -29,145 +29,94 @@ struct GrpcRaftTransport::Shared {
   int open_streams ABSL_GUARDED_BY(mu) = 0;
 };
 
-// A queue of messages to one peer and the stream that carries them. The stream is opened at the
-// first message and again, at most every kReopenAfter, when it broke.
-class GrpcRaftTransport::Lane : public std::enable_shared_from_this<GrpcRaftTransport::Lane> {
+// Messages of one kind to one peer and the connection that carries them. It is opened at the first
+// message and again, at most every kReopenAfter, when it broke.
+class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::Lane> {
  public:
-  Lane(std::shared_ptr<Shared> shared, const raftnode::Peer& peer, const char* purpose)
-      : shared_(std::move(shared)),
-        peer_(peer),
-        channel_(NewChannel(peer.address, purpose)),
-        stub_(raftpb::RaftTransport::NewStub(channel_)) {}
+  Lane(std::shared_ptr<Shared> shared, const raftnode::Peer& peer)
+      : shared_(std::move(shared)), peer_(peer) {}
 
-  // False when the message was dropped.
+  // False when the message was dropped. Flush follows.
   bool Enqueue(const raft::Message& message) {
     MutexLock lock(mu_);
+    if (closed_ || (connection_ == nullptr && !OpenLocked())) return false;
     size_t bytes = MessageBytes(message);
     // An empty queue takes any message: one entry may be larger than the bound.
-    bool full = queued_bytes_ > 0 && queued_bytes_ + bytes > shared_->options.max_queued_bytes;
-    if (closed_ || full) return false;
-    if (stream_ == nullptr && !OpenLocked()) return false;
-    ToProto(message, NextRequestLocked(bytes).proto.add_messages());
-    queued_bytes_ += bytes;
+    size_t queued = batch_bytes_ + connection_->queued_bytes();
+    if (queued > 0 && queued + bytes > shared_->options.max_queued_bytes) return false;
+    if (batch_bytes_ > 0 && batch_bytes_ + bytes > shared_->options.max_request_bytes)
+      FlushLocked();
+    ToProto(message, batch_.add_messages());
+    batch_bytes_ += bytes;
     return true;
   }
 
-  // Starts a write when none is under way: called after a burst of Enqueue.
   void Flush() {
     MutexLock lock(mu_);
-    if (stream_ != nullptr) stream_->WriteLocked();
+    FlushLocked();
   }
 
   void Close() {
     MutexLock lock(mu_);
     closed_ = true;
-    if (stream_ != nullptr) stream_->CancelLocked();
+    if (connection_ != nullptr) connection_->Close();
   }
 
  private:
-  struct Request {
-    raftpb::StreamRequest proto;
-    size_t bytes = 0;
-  };
-
-  class Stream final : public grpc::ClientWriteReactor<raftpb::StreamRequest> {
+  // The peer says nothing on this connection but why it ends.
+  class Watcher final : public net::Handler {
    public:
-    explicit Stream(std::shared_ptr<Lane> lane) : lane_(std::move(lane)) {
-      lane_->stub_->async()->Stream(&context_, &reply_, this);
+    explicit Watcher(std::shared_ptr<Lane> lane) : lane_(std::move(lane)) {}
+    absl::Status OnFrame(std::string_view) override {
+      return absl::InvalidArgumentError("raft streams carry frames in one direction");
     }
-
-    void CancelLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lane_->mu_) {
-      context_.TryCancel();
-      ReleaseLocked();
-    }
-
-    void WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lane_->mu_) {
-      if (writing_ || released_ || lane_->queue_.empty()) return;
-      writing_ = true;
-      in_flight_ = std::move(lane_->queue_.front());
-      lane_->queue_.erase(lane_->queue_.begin());
-      StartWrite(&in_flight_.proto);
-    }
-
-    void OnWriteDone(bool ok) override {
-      MutexLock lock(lane_->mu_);
-      writing_ = false;
-      lane_->queued_bytes_ -= in_flight_.bytes;
-      in_flight_.bytes = 0;
-      if (ok) {
-        lane_->shared_->sent.Increment(in_flight_.proto.messages_size());
-        WriteLocked();
-        if (!writing_) in_flight_.proto.Clear();
-      } else {
-        ReleaseLocked();
-      }
-    }
-
-    void OnDone(const grpc::Status& status) override {
-      std::shared_ptr<Lane> lane = std::move(lane_);
-      lane->StreamEnded(status);
-      delete this;
-    }
+    void OnClosed(const absl::Status& why) override { lane_->StreamEnded(why); }
 
    private:
-    // Lets gRPC finish the call; nothing is written afterwards.
-    void ReleaseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lane_->mu_) {
-      if (!std::exchange(released_, true)) RemoveHold();
-    }
-
-    std::shared_ptr<Lane> lane_;
-    grpc::ClientContext context_;
-    raftpb::StreamReply reply_;
-    Request in_flight_;
-    bool writing_ = false;   // guarded by lane_->mu_
-    bool released_ = false;  // guarded by lane_->mu_
+    const std::shared_ptr<Lane> lane_;
   };
 
   bool OpenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     auto now = std::chrono::steady_clock::now();
     if (now < reopen_at_) return false;
     reopen_at_ = now + kReopenAfter;
-    stream_ = new Stream(shared_from_this());
     {
       MutexLock lock(shared_->mu);
       ++shared_->open_streams;
     }
     shared_->streams.Increment();
-    Request& first = queue_.emplace_back();
-    raftpb::Hello* hello = first.proto.mutable_hello();
-    hello->set_cluster_id(shared_->self.cluster_id);
-    hello->set_gid(shared_->self.gid);
-    hello->set_from_id(shared_->self.id);
-    hello->set_from_uuid(shared_->self.uuid);
-    hello->set_to_id(peer_.id);
-    hello->set_to_uuid(peer_.uuid);
-    // Writes start outside of gRPC's callbacks: the hold keeps OnDone from coming between them.
-    stream_->AddHold();
-    stream_->StartCall();
+    connection_ = net::Connection::Dial(shared_->io, peer_.address, net::Service::kRaft,
+                                        std::make_unique<Watcher>(shared_from_this()));
+    raftpb::Hello& hello = *batch_.mutable_hello();
+    hello.set_cluster_id(shared_->self.cluster_id);
+    hello.set_gid(shared_->self.gid);
+    hello.set_from_id(shared_->self.id);
+    hello.set_from_uuid(shared_->self.uuid);
+    hello.set_to_id(peer_.id);
+    hello.set_to_uuid(peer_.uuid);
     return true;
   }
 
-  Request& NextRequestLocked(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (queue_.empty() || (queue_.back().bytes > 0 &&
-                           queue_.back().bytes + bytes > shared_->options.max_request_bytes)) {
-      queue_.emplace_back();
-    }
-    queue_.back().bytes += bytes;
-    return queue_.back();
+  void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (connection_ == nullptr || batch_.messages_size() == 0) return;
+    connection_->Send(net::ToFrame(batch_));
+    shared_->sent.Increment(batch_.messages_size());
+    batch_.Clear();
+    batch_bytes_ = 0;
   }
 
-  void StreamEnded(const grpc::Status& status) {
+  void StreamEnded(const absl::Status& why) {
     bool closed;
     {
       MutexLock lock(mu_);
-      stream_ = nullptr;
-      queue_.clear();
-      queued_bytes_ = 0;
+      connection_ = nullptr;
+      batch_.Clear();
+      batch_bytes_ = 0;
       closed = closed_;
     }
     if (!closed) {
       shared_->logger->debug("raft stream to member {} at {} ended: {}", peer_.id, peer_.address,
-                             status.error_message());
+                             why.ToString());
       shared_->on_unreachable(peer_.id);
     }
     MutexLock lock(shared_->mu);
@@ -176,22 +125,22 @@ class GrpcRaftTransport::Lane : public std::enable_shared_from_this<GrpcRaftTran
 
   const std::shared_ptr<Shared> shared_;
   const raftnode::Peer peer_;
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<raftpb::RaftTransport::Stub> stub_;
 
   Mutex mu_;
-  std::vector<Request> queue_ ABSL_GUARDED_BY(mu_);
-  size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  Stream* stream_ ABSL_GUARDED_BY(mu_) = nullptr;  // deletes itself when it has ended
+  raftpb::StreamRequest batch_ ABSL_GUARDED_BY(mu_);  // the next frame
+  size_t batch_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  // Shared with its asynchronous operations.
+  std::shared_ptr<net::Connection> connection_ ABSL_GUARDED_BY(mu_);
   std::chrono::steady_clock::time_point reopen_at_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 
-GrpcRaftTransport::GrpcRaftTransport(const TransportOptions& options, MemberIdentity self,
-                                     obs::Logger logger, obs::Registry& metrics,
-                                     std::function<void(raft::NodeId)> on_unreachable)
+RaftTransport::RaftTransport(const TransportOptions& options, asio::io_context& io,
+                             MemberIdentity self, obs::Logger logger, obs::Registry& metrics,
+                             std::function<void(raft::NodeId)> on_unreachable)
     : shared_(new Shared{
           .options = options,
+          .io = io,
           .self = std::move(self),
           .logger = std::move(logger),
           .on_unreachable = std::move(on_unreachable),
@@ -202,13 +151,13 @@ GrpcRaftTransport::GrpcRaftTransport(const TransportOptions& options, MemberIden
           .mu = {},
           .idle = {}}) {}
 
-GrpcRaftTransport::~GrpcRaftTransport() {
+RaftTransport::~RaftTransport() {
   SetPeers({});
   MutexLock lock(shared_->mu);
   while (shared_->open_streams > 0) shared_->idle.Wait(shared_->mu);
 }
 
-void GrpcRaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
+void RaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
   std::map<raft::NodeId, PeerLanes> old;
   MutexLock lock(mu_);
   old.swap(peers_);
@@ -219,22 +168,17 @@ void GrpcRaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
         it->second.peer.uuid == peer.uuid) {
       peers_.insert(old.extract(it));
     } else {
-      peers_[peer.id] = {peer, NewLane(peer, "raft-control"), NewLane(peer, "raft-append")};
+      peers_[peer.id] = {peer, std::make_shared<Lane>(shared_, peer),
+                         std::make_shared<Lane>(shared_, peer)};
     }
   }
-  std::erase_if(retired_, [](const std::shared_ptr<Lane>& lane) { return lane.use_count() == 1; });
   for (auto& [id, lanes] : old) {
-    RetireLocked(std::move(lanes.control));
-    RetireLocked(std::move(lanes.appends));
+    lanes.control->Close();
+    lanes.appends->Close();
   }
 }
 
-void GrpcRaftTransport::RetireLocked(std::shared_ptr<Lane> lane) {
-  lane->Close();
-  retired_.push_back(std::move(lane));
-}
-
-void GrpcRaftTransport::Send(std::vector<raft::Message> messages) {
+void RaftTransport::Send(std::vector<raft::Message> messages) {
   std::vector<raft::NodeId> unreachable;
   {
     MutexLock lock(mu_);
@@ -253,11 +197,6 @@ void GrpcRaftTransport::Send(std::vector<raft::Message> messages) {
     }
   }
   for (raft::NodeId id : unreachable) shared_->on_unreachable(id);
-}
-
-std::shared_ptr<GrpcRaftTransport::Lane> GrpcRaftTransport::NewLane(const raftnode::Peer& peer,
-                                                                    const char* purpose) {
-  return std::make_shared<Lane>(shared_, peer, purpose);
 }
 
 }  // namespace kdb::rpc

@@ -1,6 +1,6 @@
-// Raft messages over gRPC. Each peer has two connections: control (votes, heartbeats, answers) and
-// appends, so that bulk never delays a heartbeat. Every stream opens with who speaks to whom; a
-// mismatch ends it (design 3).
+// Raft messages over the frame protocol (pkg/net). Each peer has two connections: control (votes,
+// heartbeats, answers) and appends, so that bulk never delays a heartbeat. Every stream opens with
+// who speaks to whom; a mismatch ends it (design 3).
 #pragma once
 
 #include <functional>
@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "pkg/base/mutex.h"
+#include "pkg/net/connection.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/raft/types.h"
 #include "pkg/raftnode/transport.h"
-#include "proto/raft.grpc.pb.h"
+#include "proto/raft.pb.h"
 
 namespace kdb::rpc {
 
@@ -36,15 +37,15 @@ class RaftSink {
 };
 
 // The receiving side. Refuses streams with UNAVAILABLE while no sink is attached.
-class RaftService final : public raftpb::RaftTransport::CallbackService {
+class RaftService {
  public:
   // `sink` must stay valid until Detach returned.
   void Attach(RaftSink* sink);
   // Waits for deliveries that are under way; open streams are refused at their next message.
   void Detach();
 
-  grpc::ServerReadReactor<raftpb::StreamRequest>* Stream(grpc::CallbackServerContext* context,
-                                                         raftpb::StreamReply* reply) override;
+  // A peer's new connection; for net::Listener.
+  std::unique_ptr<net::Handler> Open();
 
  private:
   class Reader;
@@ -64,18 +65,19 @@ absl::Status CheckHello(const raftpb::Hello& hello, const MemberIdentity& self);
 struct TransportOptions {
   size_t max_queued_bytes =
       16 << 20;  // per peer and lane, or one message; beyond, messages are dropped
-  size_t max_request_bytes = 4 << 20;  // of messages in one gRPC message, or one message
+  size_t max_request_bytes = 4 << 20;  // of messages in one frame, or one message
 };
 
-// The sending side.
-class GrpcRaftTransport final : public raftnode::Transport {
+// The sending side. Messages leave on the thread that sends them.
+class RaftTransport final : public raftnode::Transport {
  public:
-  // `on_unreachable` is called, from any thread, when messages to a peer were dropped or its stream
-  // broke.
-  GrpcRaftTransport(const TransportOptions& options, MemberIdentity self, obs::Logger logger,
-                    obs::Registry& metrics, std::function<void(raft::NodeId)> on_unreachable);
-  // Cancels the streams and waits for them.
-  ~GrpcRaftTransport() override;
+  // Its connections run on `io`, whose thread outlives the transport. `on_unreachable` is called,
+  // from any thread, when messages to a peer were dropped or its stream broke.
+  RaftTransport(const TransportOptions& options, asio::io_context& io, MemberIdentity self,
+                obs::Logger logger, obs::Registry& metrics,
+                std::function<void(raft::NodeId)> on_unreachable);
+  // Closes the streams and waits for them. Not from the thread of `io`.
+  ~RaftTransport() override;
 
   void SetPeers(std::vector<raftnode::Peer> peers) override;
   void Send(std::vector<raft::Message> messages) override;
@@ -84,22 +86,16 @@ class GrpcRaftTransport final : public raftnode::Transport {
   class Lane;
   struct PeerLanes {
     raftnode::Peer peer;
-    // Shared with the gRPC callbacks of the stream that is open.
+    // Shared with the handler of the connection that is open.
     std::shared_ptr<Lane> control;
     std::shared_ptr<Lane> appends;
   };
   struct Shared;
 
-  std::shared_ptr<Lane> NewLane(const raftnode::Peer& peer, const char* purpose);
-  void RetireLocked(std::shared_ptr<Lane> lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
-  // Shared with the lanes, which outlive their peer's removal until their stream has ended.
+  // Shared with the lanes, which outlive their peer's removal until their connection is closed.
   std::shared_ptr<Shared> shared_;
   Mutex mu_;
   std::map<raft::NodeId, PeerLanes> peers_ ABSL_GUARDED_BY(mu_);
-  // Closed; kept until their stream has ended, so that a channel is never destroyed on gRPC's own
-  // thread, which its destruction may join.
-  std::vector<std::shared_ptr<Lane>> retired_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kdb::rpc

@@ -3,67 +3,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <utility>
-
-#include "pkg/rpc/channel.h"
 
 namespace kdb::server {
 namespace {
 
-// Answers of one stream on their way out. Outlives the stream: callbacks of the replica hold it,
-// and after Close what they send is dropped.
-class ReplyQueue {
+// What a proxy leaves unread is at most this: two batches in flight with the largest replies, and
+// reads.
+constexpr size_t kMaxQueuedBytes = 768 << 20;
+constexpr size_t kMaxPartBytes = 4 << 20;
+
+// Answers of one stream on their way out. Callbacks of the replica hold it; once the connection is
+// closed what they send is dropped.
+class Replies {
  public:
-  using Reactor = grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply>;
+  explicit Replies(std::shared_ptr<net::Connection> connection)
+      : connection_(std::move(connection)) {}
 
-  explicit ReplyQueue(Reactor* reactor) : reactor_(reactor) {}
+  void Send(const shardpb::CommandsReply& reply) { connection_->Send(net::ToFrame(reply)); }
 
-  void Send(shardpb::CommandsReply reply) {
-    MutexLock lock(mu_);
-    QueueLocked(std::move(reply));
-  }
-
-  // A batch's reply, of any size: one that no message could carry goes in parts.
+  // A batch's reply, of any size: one that no frame could carry goes in parts.
   using Field = std::string* (shardpb::CommandsReply::*)();
   void SendBatchReply(Field field, std::string_view bytes) {
+    if (connection_->queued_bytes() > kMaxQueuedBytes) return connection_->Close();
     MutexLock lock(mu_);
     for (; bytes.size() > kMaxPartBytes; bytes.remove_prefix(kMaxPartBytes)) {
       shardpb::CommandsReply part;
       part.set_part(bytes.data(), kMaxPartBytes);
-      QueueLocked(std::move(part));
+      Send(part);
     }
     shardpb::CommandsReply last;
     (last.*field)()->assign(bytes);
-    QueueLocked(std::move(last));
-  }
-
-  void OnWriteDone(bool ok) {
-    MutexLock lock(mu_);
-    if (reactor_ == nullptr || !ok) return;
-    queue_.pop_front();
-    if (!queue_.empty()) reactor_->StartWrite(&queue_.front());
-  }
-
-  // Ends the stream with `status`, once.
-  void Finish(const grpc::Status& status) {
-    MutexLock lock(mu_);
-    if (reactor_ == nullptr) return;
-    std::exchange(reactor_, nullptr)->Finish(status);
+    Send(last);
   }
 
  private:
-  static constexpr size_t kMaxPartBytes = 4 << 20;
-
-  void QueueLocked(shardpb::CommandsReply reply) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (reactor_ == nullptr) return;
-    queue_.push_back(std::move(reply));
-    if (queue_.size() == 1) reactor_->StartWrite(&queue_.front());
-  }
-
-  Mutex mu_;
-  Reactor* reactor_ ABSL_GUARDED_BY(mu_);
-  std::deque<shardpb::CommandsReply> queue_ ABSL_GUARDED_BY(mu_);  // front: being written
+  Mutex mu_;                                           // keeps the parts of one reply together
+  const std::shared_ptr<net::Connection> connection_;  // shared with its asynchronous operations
 };
 
 shardpb::CommandsReply LeaderChanged(const std::string& address) {
@@ -74,26 +50,23 @@ shardpb::CommandsReply LeaderChanged(const std::string& address) {
 
 }  // namespace
 
-class ShardService::Stream final
-    : public grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply> {
+class CommandService::Stream final : public net::Handler {
  public:
-  Stream(ShardService& service, Replica* replica)
-      : service_(service), replica_(replica), replies_(std::make_shared<ReplyQueue>(this)) {
-    StartRead(&request_);
-  }
+  Stream(CommandService& service, Replica* replica, std::shared_ptr<net::Connection> connection)
+      : service_(service),
+        replica_(replica),
+        connection_(std::move(connection)),
+        replies_(std::make_shared<Replies>(connection_)) {}
 
-  void OnReadDone(bool ok) override {
-    if (!ok) return replies_->Finish(grpc::Status::OK);
-    absl::Status status = Handle();
-    if (!status.ok()) return replies_->Finish(rpc::ToGrpc(status));
-    request_.Clear();
-    StartRead(&request_);
+  absl::Status OnFrame(std::string_view body) override {
+    if (!request_.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+      return absl::InvalidArgumentError("a malformed request frame");
+    }
+    return Handle();
   }
-  void OnWriteDone(bool ok) override { replies_->OnWriteDone(ok); }
-  void OnCancel() override { End(grpc::Status::CANCELLED); }
-  void OnDone() override;
+  void OnClosed(const absl::Status& why) override;
 
-  void End(const grpc::Status& status) { replies_->Finish(status); }
+  void End(const absl::Status& why) { connection_->Fail(why); }
   void Announce(const std::string& leader) { replies_->Send(LeaderChanged(leader)); }
 
  private:
@@ -156,70 +129,68 @@ class ShardService::Stream final
         });
   }
 
-  ShardService& service_;
+  CommandService& service_;
   Replica* const replica_;
-  const std::shared_ptr<ReplyQueue> replies_;
+  const std::shared_ptr<net::Connection> connection_;
+  const std::shared_ptr<Replies> replies_;
   shardpb::CommandsRequest request_;
   bool welcome_ = false;
 };
 
-// A stream for which there is no replica: told so at once.
-class Refused final
-    : public grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply> {
+// A stream for which there is no replica is told so at once.
+class Refused final : public net::Handler {
  public:
-  explicit Refused(const absl::Status& why) { Finish(rpc::ToGrpc(why)); }
-  void OnDone() override { delete this; }
+  absl::Status OnFrame(std::string_view) override {
+    return absl::UnavailableError("this server is not a member of a group (yet)");
+  }
+  void OnClosed(const absl::Status&) override {}
 };
 
-ShardService::ShardService(obs::Registry& metrics)
-    : open_streams_(
+CommandService::CommandService(net::Loop& loop, obs::Registry& metrics)
+    : loop_(loop),
+      open_streams_(
           metrics.AddGauge("kdb_shard_streams", "Command streams of proxies that are open")) {}
 
-void ShardService::Attach(Replica* replica, const std::string& cluster_id, uint64_t gid) {
+void CommandService::Attach(Replica* replica, const std::string& cluster_id, uint64_t gid) {
   MutexLock lock(mu_);
   replica_ = replica;
   cluster_id_ = cluster_id;
   gid_ = gid;
 }
 
-void ShardService::Detach() {
-  MutexLock lock(mu_);
-  replica_ = nullptr;
-  for (Stream* stream : streams_) stream->End(rpc::ToGrpc(absl::UnavailableError("shutting down")));
-  while (!streams_.empty()) ended_.Wait(mu_);
+void CommandService::Detach() {
+  // On the loop, and so not while a frame is handled.
+  loop_.RunAndWait([this] {
+    MutexLock lock(mu_);
+    replica_ = nullptr;
+    for (Stream* stream : streams_) stream->End(absl::UnavailableError("shutting down"));
+  });
 }
 
-void ShardService::AnnounceLeader() {
+void CommandService::AnnounceLeader() {
   MutexLock lock(mu_);
-  if (replica_ == nullptr) return;
+  if (replica_ == nullptr || replica_->leads()) return;
   std::string leader = replica_->LeaderAddress();
-  if (replica_->leads()) return;
   for (Stream* stream : streams_) stream->Announce(leader);
 }
 
-grpc::ServerBidiReactor<shardpb::CommandsRequest, shardpb::CommandsReply>* ShardService::Commands(
-    grpc::CallbackServerContext*) {
+std::unique_ptr<net::Handler> CommandService::Open(std::shared_ptr<net::Connection> connection) {
   MutexLock lock(mu_);
-  if (replica_ == nullptr) {
-    return new Refused(absl::UnavailableError("this server is not a member of a group (yet)"));
-  }
-  streams_.push_back(new Stream(*this, replica_));
+  if (replica_ == nullptr) return std::make_unique<Refused>();
+  auto stream = std::make_unique<Stream>(*this, replica_, std::move(connection));
+  streams_.push_back(stream.get());
   open_streams_.Set(static_cast<double>(streams_.size()));
-  return streams_.back();
+  return stream;
 }
 
-void ShardService::Stream::OnDone() {
-  {
-    MutexLock lock(service_.mu_);
-    auto& streams = service_.streams_;
-    streams.erase(std::find(streams.begin(), streams.end(), this));
-    service_.open_streams_.Set(static_cast<double>(streams.size()));
-    if (streams.empty()) service_.ended_.NotifyAll();
-  }
-  delete this;
+void CommandService::Stream::OnClosed(const absl::Status&) {
+  MutexLock lock(service_.mu_);
+  auto& streams = service_.streams_;
+  streams.erase(std::find(streams.begin(), streams.end(), this));
+  service_.open_streams_.Set(static_cast<double>(streams.size()));
 }
 
-absl::Status ShardService::Check(const shardpb::Hello& hello) const {
+absl::Status CommandService::Check(const shardpb::Hello& hello) const {
   MutexLock lock(mu_);
   if (hello.cluster_id() != cluster_id_) {
     return absl::FailedPreconditionError(fmt::format(

@@ -18,7 +18,6 @@ struct GroupMember::Threads {
       read.push_back(NewThreadExecutor(fmt::format("read-{}", i)));
     }
   }
-  std::unique_ptr<Executor> raft = NewThreadExecutor("raft");
   std::unique_ptr<Executor> log = NewThreadExecutor("log");
   std::unique_ptr<Executor> apply = NewThreadExecutor("apply");
   std::unique_ptr<Executor> background = NewThreadExecutor("background");
@@ -46,8 +45,8 @@ absl::Status GroupMember::Open(const GroupMemberOptions& options,
                                const EngineFactory& open_engine) {
   threads_ = std::make_unique<Threads>(options.reader_threads);
   KDB_ASSIGN_OR_RETURN(engine_, open_engine(options.data_dir + "/db"));
-  transport_ = std::make_unique<rpc::GrpcRaftTransport>(
-      rpc::TransportOptions{}, self_, services_.logger, services_.metrics,
+  transport_ = std::make_unique<rpc::RaftTransport>(
+      rpc::TransportOptions{}, services_.loop.io(), self_, services_.logger, services_.metrics,
       [this](raft::NodeId peer) { OnUnreachable(peer); });
   ReplicaOptions replica = options.replica;
   replica.raft.wal_dir = options.data_dir + "/log";
@@ -59,25 +58,25 @@ absl::Status GroupMember::Open(const GroupMemberOptions& options,
       .engine = *engine_,
       .transport = *transport_,
       .clock = services_.clock,
-      .executors = {*threads_->raft, *threads_->log, *threads_->apply, *threads_->background},
+      .executors = {services_.loop, *threads_->log, *threads_->apply, *threads_->background},
       .readers = std::move(readers),
       .metrics = services_.metrics,
       .logger = services_.logger,
       .seed = SystemSeed(),
       .on_fatal = services_.on_fatal,
-      .on_leadership = [this] { services_.shard.AnnounceLeader(); }};
+      .on_leadership = [this] { services_.commands.AnnounceLeader(); }};
   KDB_ASSIGN_OR_RETURN(replica_, Replica::Start(replica, birth_, self_.id, env));
   {
     MutexLock lock(mu_);
     reachable_ = replica_.get();
   }
-  services_.shard.Attach(replica_.get(), self_.cluster_id, self_.gid);
+  services_.commands.Attach(replica_.get(), self_.cluster_id, self_.gid);
   services_.raft.Attach(this);
   return absl::OkStatus();
 }
 
 GroupMember::~GroupMember() {
-  services_.shard.Detach();
+  services_.commands.Detach();
   services_.raft.Detach();
   {
     MutexLock lock(mu_);

@@ -33,7 +33,8 @@ struct Services {
   obs::Registry& metrics;
   obs::Logger logger;
   rpc::RaftService& raft;
-  ShardService& shard;
+  CommandService& commands;
+  net::Loop& loop;  // of all connections; runs the raft role
   std::function<void(const absl::Status&)> on_fatal;
 };
 
@@ -71,7 +72,7 @@ class GroupMember final : private rpc::RaftSink {
   // In the order of construction; the replica goes first.
   std::unique_ptr<Threads> threads_;
   std::unique_ptr<storage::Engine> engine_;
-  std::unique_ptr<rpc::GrpcRaftTransport> transport_;
+  std::unique_ptr<rpc::RaftTransport> transport_;
   std::unique_ptr<Replica> replica_;
 
   Mutex mu_;

@@ -6,8 +6,8 @@
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
 #include "pkg/rpc/catalog_watcher.h"
-#include "pkg/rpc/channel.h"
 #include "pkg/rpc/meta_client.h"
+#include "pkg/rpc/server.h"
 #include "pkg/server/admin_service.h"
 
 namespace kdb::server {
@@ -24,12 +24,12 @@ class KvServerImpl final : public KvServer, private AdminBackend {
         open_engine_(std::move(open_engine)),
         logger_(std::move(logger)),
         on_fatal_(std::move(on_fatal)),
-        shard_service_(metrics_) {}
+        command_service_(loop_, metrics_) {}
 
   ~KvServerImpl() override;
   absl::Status Open();
 
-  int port() const override { return port_; }
+  int port() const override { return server_->port(); }
   int admin_port() const override { return admin_http_->port(); }
 
  private:
@@ -58,12 +58,12 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   const std::function<void(const absl::Status&)> on_fatal_;
 
   obs::Registry metrics_;
+  net::Loop loop_{"raft"};
   rpc::RaftService raft_service_;
-  ShardService shard_service_;
+  CommandService command_service_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<CatalogCache> catalog_;
   std::unique_ptr<AdminService> admin_service_;
-  int port_ = 0;
 
   Mutex birth_mu_;  // one birth at a time; held while the member starts
   mutable Mutex mu_;
@@ -72,7 +72,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   std::shared_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);
   bool started_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<obs::AdminHttp> admin_http_;
   std::unique_ptr<rpc::MetaClient> meta_;
   std::unique_ptr<Executor> reporter_;
@@ -129,19 +129,16 @@ KvServerImpl::~KvServerImpl() {
     member.swap(member_);
   }
   if (member != nullptr) member->PrepareStop();
-  // Streams end first: the server's shutdown waits for them.
-  shard_service_.Detach();
-  if (server_) server_->Shutdown(std::chrono::system_clock::now());
+  if (server_) server_->Shutdown();
   member.reset();
 }
 
 absl::Status KvServerImpl::StartServices() {
-  grpc::ServerBuilder builder;
-  rpc::ConfigureServer(builder);
-  builder.RegisterService(&raft_service_);
-  builder.RegisterService(&shard_service_);
-  builder.RegisterService(admin_service_.get());
-  KDB_ASSIGN_OR_RETURN(server_, rpc::StartServer(builder, options_.listen, &port_));
+  auto raft = [this](auto) { return raft_service_.Open(); };
+  auto commands = [this](auto connection) { return command_service_.Open(std::move(connection)); };
+  KDB_ASSIGN_OR_RETURN(server_, rpc::Server::Start(loop_, options_.listen, {admin_service_.get()},
+                                                   {{net::Service::kRaft, raft},
+                                                    {net::Service::kCommands, commands}}));
   return absl::OkStatus();
 }
 
@@ -151,7 +148,8 @@ absl::Status KvServerImpl::StartMember() {
                     .metrics = metrics_,
                     .logger = logger_,
                     .raft = raft_service_,
-                    .shard = shard_service_,
+                    .commands = command_service_,
+                    .loop = loop_,
                     .on_fatal = on_fatal_};
   raftnode::Identity id = identity();
   KDB_ASSIGN_OR_RETURN(std::shared_ptr<GroupMember> member,

@@ -1,4 +1,4 @@
-// An Executor over an I/O thread's loop.
+// An Executor over an Asio loop.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -6,7 +6,7 @@
 
 #include "pkg/base/executor.h"
 
-namespace kdb::proxy {
+namespace kdb::net {
 
 // One thread runs `io`, which outlives this. Tasks posted by a handler run after the handlers that
 // are ready.
@@ -23,4 +23,4 @@ class AsioExecutor final : public Executor {
   std::atomic<size_t> backlog_ = 0;
 };
 
-}  // namespace kdb::proxy
+}  // namespace kdb::net

@@ -1,11 +1,11 @@
-#include "pkg/proxy/asio_executor.h"
+#include "pkg/net/asio_executor.h"
 
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <memory>
 #include <utility>
 
-namespace kdb::proxy {
+namespace kdb::net {
 
 void AsioExecutor::Post(Task task) {
   backlog_.fetch_add(1, std::memory_order_relaxed);
@@ -25,4 +25,4 @@ void AsioExecutor::PostAfter(std::chrono::nanoseconds delay, Task task) {
       });
 }
 
-}  // namespace kdb::proxy
+}  // namespace kdb::net

@@ -1,0 +1,106 @@
+// One connection of the frame protocol (README.md).
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "pkg/base/mutex.h"
+#include "pkg/net/frame.h"
+
+namespace kdb::net {
+
+// What a connection tells its user, on its loop.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  // `body` is valid during the call. An error is sent to the peer and ends the connection.
+  virtual absl::Status OnFrame(std::string_view body) = 0;
+  // The last call, once, never from within a call of the user's: the peer's reason, or what broke.
+  virtual void OnClosed(const absl::Status& why) = 0;
+};
+
+// Thread-safe. Lives until it is closed and nobody holds it.
+class Connection final : public std::enable_shared_from_this<Connection> {
+ public:
+  // Connects in the background, within a few seconds, resolving the name anew; what is sent
+  // meanwhile waits. `io` is run by one thread and outlives the connection.
+  static std::shared_ptr<Connection> Dial(asio::io_context& io, const std::string& address,
+                                          Service service, std::unique_ptr<Handler> handler);
+  // An accepted socket behind its preface; Start follows, both on the loop.
+  static std::shared_ptr<Connection> Adopt(asio::ip::tcp::socket socket);
+  void Start(std::unique_ptr<Handler> handler);
+
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Frames arrive in the order of Send, or the connection breaks. Writes on the calling thread what
+  // the socket takes at once. Dropped once closed.
+  void Send(std::string frame);
+  // What Send has not got rid of.
+  size_t queued_bytes() const;
+  // Sends `why` behind what is queued, then closes.
+  void Fail(const absl::Status& why);
+  // Drops what is queued.
+  void Close();
+
+  // For logs; "host:port".
+  const std::string& peer() const { return peer_; }
+
+ private:
+  enum class State { kDialing, kOpen, kFailing, kClosed };
+  struct Input {
+    std::vector<char> bytes;
+    size_t begin = 0;  // of what is not yet handled
+    size_t end = 0;
+  };
+
+  explicit Connection(asio::ip::tcp::socket socket);
+
+  // Any thread.
+  void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  ssize_t WriteSomeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ConsumeLocked(size_t sent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PostClose(const absl::Status& why);
+
+  // On the loop.
+  void Resolve(const std::string& address);
+  void Connect(const std::vector<asio::ip::tcp::endpoint>& endpoints);
+  void OnConnected();
+  void Open();
+  void Read();
+  void OnRead(size_t n);
+  absl::Status HandleFrames();
+  void MakeRoom();
+  void WaitWritable();
+  void LingerOut();
+  void CloseNow(const absl::Status& why);
+  State state() const {
+    MutexLock lock(mu_);
+    return state_;
+  }
+
+  std::string peer_;
+  asio::steady_timer timer_;  // dialling, lingering
+  std::unique_ptr<Handler> handler_;
+  Input input_;
+  absl::Status failure_;
+
+  mutable Mutex mu_;
+  asio::ip::tcp::socket socket_;  // asynchronous operations: on the loop; closed: under mu_
+  State state_ ABSL_GUARDED_BY(mu_) = State::kDialing;
+  std::deque<std::string> queue_ ABSL_GUARDED_BY(mu_);
+  size_t front_sent_ ABSL_GUARDED_BY(mu_) = 0;  // of queue_'s first frame
+  size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool waits_writable_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace kdb::net

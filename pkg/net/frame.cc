@@ -1,0 +1,97 @@
+#include "pkg/net/frame.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "pkg/base/check.h"
+#include "pkg/base/coding.h"
+#include "pkg/base/crc32c.h"
+
+namespace kdb::net {
+namespace {
+
+constexpr uint32_t kErrorBit = 1u << 31;
+constexpr std::string_view kMagic = "KDB";
+constexpr char kVersion = '1';
+constexpr size_t kMaxErrorText = 4096;
+
+void Seal(std::string& frame, uint32_t flags) {
+  std::string_view body = std::string_view(frame).substr(FrameHeader::kBytes);
+  KDB_CHECK(body.size() <= kMaxFrameBytes, "a frame is over its limit");
+  StoreLittle(frame.data(), static_cast<uint32_t>(body.size()) | flags);
+  StoreLittle(frame.data() + 4, Crc32c(body));
+}
+
+}  // namespace
+
+std::string ToFrame(const google::protobuf::MessageLite& body) {
+  size_t bytes = body.ByteSizeLong();
+  std::string frame(FrameHeader::kBytes + bytes, '\0');
+  body.SerializeWithCachedSizesToArray(
+      reinterpret_cast<uint8_t*>(frame.data() + FrameHeader::kBytes));
+  Seal(frame, 0);
+  return frame;
+}
+
+std::string ToFrame(std::string_view body) {
+  std::string frame(FrameHeader::kBytes, '\0');
+  frame.append(body);
+  Seal(frame, 0);
+  return frame;
+}
+
+std::string ToErrorFrame(const absl::Status& why) {
+  std::string frame(FrameHeader::kBytes, '\0');
+  frame.push_back(static_cast<char>(why.raw_code()));
+  frame.append(
+      std::string_view(why.message().data(), why.message().size()).substr(0, kMaxErrorText));
+  Seal(frame, kErrorBit);
+  return frame;
+}
+
+absl::StatusOr<FrameHeader> FrameHeader::Decode(std::string_view bytes) {
+  auto length = LoadLittle<uint32_t>(bytes.data());
+  FrameHeader header{.body_bytes = length & ~kErrorBit,
+                     .crc = LoadLittle<uint32_t>(bytes.data() + 4),
+                     .error = (length & kErrorBit) != 0};
+  if (header.body_bytes > kMaxFrameBytes) {
+    return absl::DataLossError(
+        fmt::format("a frame of {} bytes; the limit is {}", header.body_bytes, kMaxFrameBytes));
+  }
+  return header;
+}
+
+absl::Status DecodeError(std::string_view body) {
+  if (body.empty() || body[0] <= 0 ||
+      body[0] > static_cast<char>(absl::StatusCode::kUnauthenticated)) {
+    return absl::UnknownError("the peer ended the connection with an error of unknown kind");
+  }
+  return {static_cast<absl::StatusCode>(body[0]), {body.data() + 1, body.size() - 1}};
+}
+
+std::array<char, Preface::kBytes> Preface::Encode(Service service) {
+  return {kMagic[0], kMagic[1], kMagic[2], kVersion, static_cast<char>(service), 0, 0, 0};
+}
+
+bool Preface::Matches(std::string_view bytes) {
+  std::string_view both = kMagic.substr(0, bytes.size());
+  return bytes.starts_with(both);
+}
+
+absl::StatusOr<Service> Preface::Decode(std::string_view bytes) {
+  if (bytes[kMagic.size()] != kVersion) {
+    return absl::UnimplementedError(
+        fmt::format("this server speaks version {} of the frame protocol", kVersion));
+  }
+  auto service = static_cast<Service>(bytes[kMagic.size() + 1]);
+  switch (service) {
+    case Service::kRaft:
+    case Service::kCommands:
+      return service;
+  }
+  return absl::UnimplementedError(
+      "this server does not know the frame protocol's service that is asked for");
+}
+
+}  // namespace kdb::net

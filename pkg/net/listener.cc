@@ -1,0 +1,143 @@
+#include "pkg/net/listener.h"
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "pkg/base/status.h"
+#include "pkg/net/address.h"
+
+namespace kdb::net {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr auto kPrefaceTimeout = std::chrono::seconds(10);
+// When there are no descriptors left, trying at once would only burn a core.
+constexpr auto kErrorPause = std::chrono::milliseconds(100);
+
+// For connections that are told why they are refused and then end.
+class Refused final : public Handler {
+ public:
+  absl::Status OnFrame(std::string_view) override { return absl::OkStatus(); }
+  void OnClosed(const absl::Status&) override {}
+};
+
+}  // namespace
+
+// A connection of which it is not yet known what it speaks.
+class Listener::Opening : public std::enable_shared_from_this<Listener::Opening> {
+ public:
+  Opening(Listener& listener, tcp::socket socket)
+      : listener_(&listener), socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+
+  void Start() {
+    timer_.expires_after(kPrefaceTimeout);
+    timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
+      if (!stopped) self->End();
+    });
+    Read();
+  }
+
+  // The listener is gone, or the connection is of no use.
+  void End() {
+    asio::error_code ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+    if (Listener* listener = std::exchange(listener_, nullptr)) listener->Forget(this);
+  }
+
+ private:
+  void Read() {
+    socket_.async_read_some(asio::buffer(bytes_.data() + have_, bytes_.size() - have_),
+                            [self = shared_from_this()](const asio::error_code& error, size_t n) {
+                              if (self->listener_ == nullptr) return;
+                              if (error) return self->End();
+                              self->have_ += n;
+                              std::string_view have(self->bytes_.data(), self->have_);
+                              if (Preface::Matches(have) && have.size() < Preface::kBytes)
+                                return self->Read();
+                              self->timer_.cancel();
+                              Listener* listener = std::exchange(self->listener_, nullptr);
+                              listener->HandOut(std::move(self->socket_), have);
+                              listener->Forget(self.get());
+                            });
+  }
+
+  Listener* listener_;  // null: ended
+  tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::array<char, Preface::kBytes> bytes_{};
+  size_t have_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(Loop& loop, Options options) {
+  KDB_ASSIGN_OR_RETURN(tcp::acceptor acceptor, Bind(loop.io(), options.address));
+  std::unique_ptr<Listener> listener(new Listener(loop, std::move(options), std::move(acceptor)));
+  loop.Post([self = listener.get()] { self->AcceptNext(); });
+  return listener;
+}
+
+Listener::Listener(Loop& loop, Options options, tcp::acceptor acceptor)
+    : loop_(loop), options_(std::move(options)), acceptor_(std::move(acceptor)), pause_(loop.io()) {
+  asio::error_code ignored;
+  port_ = acceptor_.local_endpoint(ignored).port();
+}
+
+Listener::~Listener() {
+  loop_.RunAndWait([this] {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    while (!openings_.empty()) std::shared_ptr(openings_.back())->End();
+    for (const auto& weak : connections_) {
+      if (std::shared_ptr<Connection> connection = weak.lock()) connection->Close();
+    }
+  });
+  // What Close posted, and what that posted.
+  loop_.RunAndWait([] {});
+  loop_.RunAndWait([] {});
+}
+
+void Listener::AcceptNext() {
+  acceptor_.async_accept([this](const asio::error_code& error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
+    if (error) {
+      pause_.expires_after(kErrorPause);
+      return pause_.async_wait([this](const asio::error_code& stopped) {
+        if (!stopped) AcceptNext();
+      });
+    }
+    openings_.push_back(std::make_shared<Opening>(*this, std::move(socket)));
+    openings_.back()->Start();
+    AcceptNext();
+  });
+}
+
+void Listener::Forget(const Opening* opening) {
+  std::erase_if(openings_, [opening](const auto& o) { return o.get() == opening; });
+}
+
+void Listener::HandOut(tcp::socket socket, std::string_view preface) {
+  asio::error_code error;
+  socket.non_blocking(true, error);
+  if (!Preface::Matches(preface)) {
+    socket.set_option(tcp::no_delay(true), error);
+    if (options_.others) options_.others(socket.release(), preface);
+    return;
+  }
+  std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
+  std::shared_ptr<Connection> connection = Connection::Adopt(std::move(socket));
+  connections_.push_back(connection);
+  absl::StatusOr<Service> service = Preface::Decode(preface);
+  auto accept = service.ok() ? options_.services.find(*service) : options_.services.end();
+  if (accept != options_.services.end()) return connection->Start(accept->second(connection));
+  connection->Start(std::make_unique<Refused>());
+  connection->Fail(service.ok() ? absl::UnimplementedError("this server does not offer the service")
+                                : service.status());
+}
+
+}  // namespace kdb::net
