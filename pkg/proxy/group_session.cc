@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pkg/proxy/router_errors.h"
+
 namespace kdb::proxy {
 namespace {
 
@@ -394,7 +396,7 @@ void GroupSession::OnMalformed(uint64_t seq) {
   std::unique_ptr<WriteBatch> batch = window_.Take(seq);
   wire::Result failed;
   failed.code = wire::ResultCode::kFailed;
-  failed.reply = "-ERR the shard group does not understand this proxy's request\r\n";
+  failed.reply = kMalformedReply;
   for (OpPtr& op : batch->ops) {
     op->batch = nullptr;
     events_.OnResult(std::move(op), failed);
@@ -423,7 +425,7 @@ void GroupSession::AnswerFull(OpPtr op) {
   wire::Result result;
   if (op->write) {
     result.code = wire::ResultCode::kFailed;
-    result.reply = "-OOM the disk of the shard group's leader is full; nothing was executed\r\n";
+    result.reply = kDiskFullReply;
   } else {
     result.code = wire::ResultCode::kByIndex;
   }

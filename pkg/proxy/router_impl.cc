@@ -110,7 +110,7 @@ void RouterImpl::Dispatch(OpPtr op) {
 void RouterImpl::Admit(OpPtr op, Path path) {
   GroupSession& session = *GroupOf(op->gid).session;
   if (path == Path::kRead) return session.EnqueueRead(std::move(op));
-  if (resuming_ && op->after_freeze) return session.EnqueueResumed(std::move(op));
+  if (op->gid == resuming_ && op->after_freeze) return session.EnqueueResumed(std::move(op));
   session.EnqueueWrite(std::move(op));
 }
 
@@ -168,10 +168,12 @@ void RouterImpl::OnResult(OpPtr op, const wire::Result& result) {
       LeaveGroup(*op);
       Answer(*op, PartEnd::kReply, std::string(result.reply));
       return Release(std::move(op));
-    case wire::ResultCode::kLate:
+    case wire::ResultCode::kLate: {
+      uint64_t gid = op->gid;
       LeaveGroup(*op);
-      AnswerTimeout(*op);
+      AnswerLate(*op, gid);
       return Release(std::move(op));
+    }
     case wire::ResultCode::kByIndex:
       return op->write ? OnOutcomeUnknown(std::move(op)) : ReadAgain(std::move(op));
     case wire::ResultCode::kMoved:
@@ -186,10 +188,7 @@ void RouterImpl::OnOutcomeUnknown(OpPtr op) {
   LeaveGroup(*op);
   if (!op->write) return Route(std::move(op));
   metrics_.unknowns.Increment();
-  Answer(*op, PartEnd::kUnknown,
-         fmt::format("UNKNOWN shard group {} forgot this proxy's session; the command may or may "
-                     "not have been executed",
-                     gid));
+  Answer(*op, PartEnd::kUnknown, ForgottenText(gid));
   Release(std::move(op));
 }
 
@@ -293,36 +292,40 @@ void RouterImpl::ExpireOps() {
 
 // The op stays where it is until whoever holds it comes across it.
 void RouterImpl::AnswerTimeout(ShardOp& op) {
-  if (op.answered) return;
-  double seconds = std::chrono::duration<double>(options_.deadline).count();
-  std::string where = op.slots.empty() ? fmt::format("shard group {}", op.gid)
-                                       : fmt::format("slot {}", op.slots.front());
+  std::string where = Whereabouts(op, op.gid);
   bool unknown = op.write && op.batch != nullptr && op.batch->doubts > 0;
   if (unknown) {
     metrics_.unknowns.Increment();
-    Answer(op, PartEnd::kUnknown,
-           fmt::format("UNKNOWN no answer for {} within {:g} s; the command may or may not have "
-                       "been executed",
-                       where, seconds));
+    Answer(op, PartEnd::kUnknown, UnansweredText(where, options_.deadline));
   } else {
     metrics_.timeouts.Increment();
-    Answer(op, PartEnd::kTimeout,
-           fmt::format("TIMEOUT {} {} within {:g} s; nothing was executed", Lacking(op), where,
-                       seconds));
+    Answer(op, PartEnd::kTimeout, TimeoutText(AwaitedBy(op), where, options_.deadline));
   }
   op.args.Clear();
 }
 
-// What a timed-out op waited for.
-std::string_view RouterImpl::Lacking(const ShardOp& op) const {
+// What the group says of an op is definite, whatever became of earlier sends.
+void RouterImpl::AnswerLate(ShardOp& op, uint64_t gid) {
+  if (op.answered) return;
+  metrics_.timeouts.Increment();
+  Answer(op, PartEnd::kTimeout, LateText(Whereabouts(op, gid), gid, options_.deadline));
+}
+
+Awaited RouterImpl::AwaitedBy(const ShardOp& op) const {
   if (op.gid != 0) {
     auto group = groups_.find(op.gid);
     bool led = group != groups_.end() && group->second.session->has_leader();
-    return led ? "no answer for" : "no leader for";
+    if (!led) return Awaited::kLeader;
+    return op.client != nullptr && !op.entered ? Awaited::kTurn : Awaited::kAnswer;
   }
-  if (op.slots.empty()) return "no owner for any slot:";
-  if (table_ == nullptr) return "no catalog, so no owner for";
-  return routes_.owner(op.slots.front()).gid == 0 ? "no owner for" : "no group serves";
+  if (table_ == nullptr) return Awaited::kCatalog;
+  if (op.slots.empty()) return Awaited::kAnyOwner;
+  for (shard::Slot slot : op.slots) {
+    if (routes_.owner(slot).gid == 0) return Awaited::kOwner;
+    const ParkedSlot* parked = routes_.parked(slot);
+    if (parked != nullptr && parked->draining != 0) return Awaited::kFormerOwner;
+  }
+  return Awaited::kTransfer;
 }
 
 // --- Metrics.

@@ -14,6 +14,7 @@
 #include "pkg/proxy/group_session.h"
 #include "pkg/proxy/latency_buffer.h"
 #include "pkg/proxy/router.h"
+#include "pkg/proxy/router_errors.h"
 #include "pkg/proxy/router_metrics.h"
 #include "pkg/proxy/slot_routes.h"
 #include "pkg/proxy/split_call.h"
@@ -85,7 +86,9 @@ class RouterImpl final : public Router, private GroupEvents {
   // The end of an op that has its answer.
   void Release(OpPtr op);
   void AnswerTimeout(ShardOp& op);
-  std::string_view Lacking(const ShardOp& op) const;
+  void AnswerLate(ShardOp& op, uint64_t gid);
+  // What it waits for.
+  Awaited AwaitedBy(const ShardOp& op) const;
   void ArmDeadline();
   void ExpireOps();
   void NoteLoad();
@@ -101,7 +104,7 @@ class RouterImpl final : public Router, private GroupEvents {
   void LearnOwner(shard::Slot slot, const shard::SlotOwner& owner);
   void Park(OpPtr op, shard::Slot slot);
   void TryUnpark(shard::Slot slot);
-  void RouteAll(std::unique_ptr<ParkedSlot> parked);
+  void RouteAll(ParkedSlot& parked);
   void ArmRefusedTimer();
   void RetryRefused();
 
@@ -130,7 +133,7 @@ class RouterImpl final : public Router, private GroupEvents {
   size_t queued_bytes_ = 0;
   size_t parked_ops_ = 0;
   bool backlogged_ = false;
-  bool resuming_ = false;  // in OnReadyToResume
+  uint64_t resuming_ = 0;  // in OnReadyToResume: of this group
   bool flush_posted_ = false;
   bool deadline_armed_ = false;
   bool refused_armed_ = false;

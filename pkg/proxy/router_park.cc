@@ -118,7 +118,7 @@ void RouterImpl::FollowMove(shard::Slot slot, const wire::Result& result) {
 // refuses.
 void RouterImpl::DropRefused(OpPtr op) {
   LeaveGroup(*op);
-  Answer(*op, PartEnd::kReply, "-ERR a shard group refused a command without slots\r\n");
+  Answer(*op, PartEnd::kReply, kRefusedReply);
   Release(std::move(op));
 }
 
@@ -127,11 +127,15 @@ void RouterImpl::TryUnpark(shard::Slot slot) {
   if (parked == nullptr) return;
   uint64_t owner = routes_.owner(slot).gid;
   if (owner == 0 || parked->draining != 0 || parked->refused_by == owner) return;
-  RouteAll(routes_.Unpark(slot));
+  std::unique_ptr<ParkedSlot> unparked = routes_.Unpark(slot);
+  // They go to another group than the one that refused them: there they resume nothing, and must
+  // not go before older ops that were never sent.
+  unparked->returned.ForEach([](ShardOp& op) { op.after_freeze = false; });
+  RouteAll(*unparked);
 }
 
-void RouterImpl::RouteAll(std::unique_ptr<ParkedSlot> parked) {
-  for (OpQueue* ops : {&parked->returned, &parked->fresh}) {
+void RouterImpl::RouteAll(ParkedSlot& parked) {
+  for (OpQueue* ops : {&parked.returned, &parked.fresh}) {
     while (!ops->empty()) {
       --parked_ops_;
       Route(ops->PopFront());
@@ -153,23 +157,30 @@ void RouterImpl::RetryRefused() {
   for (shard::Slot slot : slots) {
     ParkedSlot* parked = routes_.parked(slot);
     if (parked == nullptr || parked->refused_by == 0) continue;
-    if (parked->refused_by == routes_.owner(slot).gid) {
-      GroupOf(parked->refused_by).session->HoldForResume();
-    } else {
+    if (parked->refused_by != routes_.owner(slot).gid) {
       TryUnpark(slot);
+    } else if (parked->draining != 0) {
+      ArmRefusedTimer();
+    } else {
+      GroupOf(parked->refused_by).session->HoldForResume();
     }
   }
 }
 
 void RouterImpl::OnReadyToResume(uint64_t gid) {
-  resuming_ = true;
+  resuming_ = gid;
   std::vector<shard::Slot> slots = routes_.parked_slots();
   for (shard::Slot slot : slots) {
     ParkedSlot* parked = routes_.parked(slot);
-    if (parked == nullptr || parked->refused_by != gid) continue;
-    RouteAll(routes_.Unpark(slot));
+    if (parked == nullptr || parked->refused_by != gid || routes_.owner(slot).gid != gid) continue;
+    if (parked->draining != 0) {  // the slot was elsewhere meanwhile, and ops still are
+      ArmRefusedTimer();
+      continue;
+    }
+    std::unique_ptr<ParkedSlot> unparked = routes_.Unpark(slot);
+    RouteAll(*unparked);
   }
-  resuming_ = false;
+  resuming_ = 0;
 }
 
 }  // namespace kdb::proxy

@@ -289,7 +289,7 @@ TEST_F(RouterSession, NotAfterIsTheDeadlineInLogTime) {
   EXPECT_GE(not_after, 1000 + 500 + 10000 - 5);
   EXPECT_LE(not_after, 1000 + 500 + 10000 + 5);
   link.Executed(0, {CodeResult(wire::ResultCode::kLate)});
-  EXPECT_THAT(TakeReplies()[0], HasSubstr("-TIMEOUT"));
+  EXPECT_THAT(TakeReplies()[0], HasSubstr("-TIMEOUT the command for slot"));
 }
 
 TEST_F(RouterSession, ReadsAreSentAgainAnywhere) {

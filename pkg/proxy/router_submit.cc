@@ -1,6 +1,4 @@
 // From a client's command to ops.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -12,7 +10,6 @@ namespace {
 
 constexpr int kScanSlotShift = 48;  // a SCAN cursor is slot | hash48 (design 2)
 
-constexpr char kCrossSlot[] = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
 constexpr char kScanEnd[] = "*2\r\n$1\r\n0\r\n*0\r\n";
 
 std::string_view KeyAt(std::span<const std::string_view> args, int position) {
@@ -65,7 +62,7 @@ void RouterImpl::Submit(const redis::Command& command, const std::vector<std::st
     case redis::Route::kCatalog:
       break;
   }
-  op->done(fmt::format("-ERR '{}' does not run on shards\r\n", command.name));
+  op->done(NotForShardsReply(command.name));
 }
 
 void RouterImpl::SubmitToAll(const redis::Command& command,
@@ -80,10 +77,10 @@ void RouterImpl::SubmitToAll(const redis::Command& command,
 
 void RouterImpl::SubmitSingle(OpPtr op, ArgSpan args) {
   redis::KeyPositions(*op->command, args, &positions_);
-  if (positions_.empty()) return op->done("-ERR the command has no key\r\n");
+  if (positions_.empty()) return op->done(kNoKeyReply);
   uint16_t first = shard::ClusterSlot(KeyAt(args, positions_.front()));
   for (size_t i = 1; i < positions_.size(); ++i) {
-    if (shard::ClusterSlot(KeyAt(args, positions_[i])) != first) return op->done(kCrossSlot);
+    if (shard::ClusterSlot(KeyAt(args, positions_[i])) != first) return op->done(kCrossSlotReply);
   }
   op->slots.push_back(first >> 4);
   Own(args, &op->args);
@@ -106,7 +103,7 @@ uint64_t RouterImpl::CommonOwner(const ShardOp& op) const {
 
 void RouterImpl::SubmitSplit(OpPtr op, ArgSpan args) {
   redis::KeyPositions(*op->command, args, &positions_);
-  if (positions_.empty()) return op->done("-ERR the command has no key\r\n");
+  if (positions_.empty()) return op->done(kNoKeyReply);
   for (int position : positions_) AddSlot(*op, shard::SlotOf(KeyAt(args, position)));
   if (op->slots.size() > 1 && CommonOwner(*op) == 0) {
     Register(*op);
@@ -159,7 +156,7 @@ void RouterImpl::Scatter(OpPtr op, ArgSpan args, std::span<const int> positions)
 // between.
 void RouterImpl::SubmitScan(OpPtr op, ArgSpan args) {
   op->scan = true;
-  if (args.size() < 2) return op->done("-ERR wrong number of arguments for 'scan' command\r\n");
+  if (args.size() < 2) return op->done(kScanArityReply);
   if (table_ == nullptr || table_->serving_groups().empty()) {
     Own(args, &op->args);
     Register(*op);

@@ -65,7 +65,7 @@ struct ShardOp {
   bool write = false;
   bool rides = false;         // a read that is in the log behind its client's writes
   bool by_index = false;      // a read whose reply is too large to ride
-  bool after_freeze = false;  // was answered `frozen`
+  bool after_freeze = false;  // a write that its group refused: it resumes the slot there
   bool scan = false;          // its reply may be long and costs a walk: never in the log
   bool live = false;          // counted by the router, due at its deadline unless answered
   bool entered = false;       // its lane counts it
@@ -136,6 +136,10 @@ class OpQueue {
     op->next = std::move(*at);
     *at = std::move(op);
     ++size_;
+  }
+  template <typename Visit>
+  void ForEach(Visit&& visit) {
+    for (ShardOp* op = head_.get(); op != nullptr; op = op->next.get()) visit(*op);
   }
   OpPtr PopFront() {
     OpPtr op = std::move(head_);

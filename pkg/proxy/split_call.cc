@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pkg/proxy/router_errors.h"
+
 namespace kdb::proxy {
 
 uint32_t SplitCall::AddPart(std::vector<uint32_t> keys) {
@@ -55,8 +57,7 @@ std::string SplitCall::Outcome(Random& random) {
   if (!unknown_.empty()) return fmt::format("-{}\r\n", unknown_);
   if (!timeout_.empty()) {
     if (!write || !executed_) return fmt::format("-{}\r\n", timeout_);
-    return fmt::format("-UNKNOWN a part of the command was executed, another was not ({})\r\n",
-                       timeout_);
+    return fmt::format("-{}\r\n", PartlyText(timeout_));
   }
   if (!error_.empty()) return error_;
   if (done_raw_) return {};
