@@ -159,12 +159,29 @@ def info_text(reply):
     return reply.value.decode("latin-1").removeprefix("txt:")
 
 
+INFO_OURS = {"eraftkdb_version"}
+INFO_BY_USE = ("Commandstats", "Errorstats", "Latencystats", "Keyspace")  # whose fields tell what was done
+
+
+def info_sections(reply):
+    """{heading: its fields' names}, without our own section."""
+    sections, fields = {}, None
+    for line in info_text(reply).split("\r\n"):
+        if line.startswith("# "):
+            fields = sections.setdefault(line[2:], set())
+        elif line:
+            fields.add(line.partition(":")[0])
+    sections.pop("Meta", None)
+    return sections
+
+
 def same_info(_, ours, theirs):
-    """Our sections and fields are Redis's own, but for ours."""
+    """The same sections in the same order; each of our fields is one of Redis's, or named above."""
     if ours.kind != theirs.kind or ours.is_error():
         return False
-    return all(line.startswith("# ") or ":" in line or not line or line.startswith("server_id")
-               for line in info_text(ours).split("\r\n"))
+    ours, theirs = info_sections(ours), info_sections(theirs)
+    return list(ours) == list(theirs) and all(
+        ours[heading] <= theirs[heading] | INFO_OURS for heading in ours if heading not in INFO_BY_USE)
 
 
 def any_integer(_, ours, theirs):
@@ -196,7 +213,7 @@ DIFFERENCES = [
     Difference(("command|count",), "we have other commands", any_integer),
     Difference(("command|docs",), "the texts are our own, as the history of commands is Redis's", same_docs),
     Difference(("config|get",), "we have fewer settings, by name and so called, however the pattern was written", same_settings),
-    Difference(("info",), "facts of another server; only its shape is compared", same_info),
+    Difference(("info",), "facts of another server; sections, their order and the names of fields are compared", same_info),
 ]
 
 

@@ -9,6 +9,7 @@
 
 #include "pkg/base/check.h"
 #include "pkg/proxy/io_thread.h"
+#include "pkg/proxy/local_shards.h"
 #include "pkg/redis/ascii.h"
 
 namespace kdb::proxy {
@@ -51,7 +52,8 @@ class Connection::Call final : public LocalCall {
  public:
   Call(Connection& connection, uint64_t number, const redis::Command& command,
        std::span<const std::string_view> args, const ProxyContext& proxy)
-      : LocalCall(command, args, connection.info_, proxy, writer_),
+      : LocalCall(command, args, connection.info_, proxy, connection.thread_.stats().usage_totals(),
+                  writer_),
         connection_(connection),
         number_(number),
         writer_(connection.info_.version, out_) {}
@@ -66,6 +68,10 @@ class Connection::Call final : public LocalCall {
           self->Complete(number, std::move(reply));
       });
     };
+  }
+  void AskShards(const redis::Command& command, ShardsDone done) override {
+    AskAllShards(connection_.thread_.router(), connection_.thread_.executor(), command,
+                 std::move(done));
   }
   void CloseAfterReply() override { connection_.ended_ = true; }
   resp::ReplyWriter Writer() override { return {connection_.info_.version, out_}; }
@@ -228,7 +234,7 @@ void Connection::Run(const resp::Args& args) {
   absl::Status status = redis::Resolve(args, &command);
   if (!status.ok()) {
     if (IsHttp(args[0])) return EndUnanswered();
-    return Refuse(nullptr, std::string_view(status.message().data(), status.message().size()));
+    return Refuse(command, std::string_view(status.message().data(), status.message().size()));
   }
   info_.last_command = command->name;
   info_.last_command_at = read_at_;
@@ -246,7 +252,7 @@ void Connection::Refuse(const redis::Command* command, std::string_view error) {
 }
 
 uint64_t Connection::OpenReply(const redis::Command* command) {
-  return replies_.Open(read_at_, thread_.stats().FamilyOf(command),
+  return replies_.Open(read_at_, thread_.stats().IndexOf(command),
                        info_.reply_mode != ReplyMode::kOn);
 }
 
@@ -285,8 +291,7 @@ void Connection::RunRouted(const redis::Command& command, const resp::Args& args
 void Connection::Complete(uint64_t number, std::string reply) {
   if (closed_) return;
   const ReplyQueue::Slot& slot = replies_.slot(number);
-  thread_.stats().Note(slot.family, thread_.clock().Monotonic() - slot.began);
-  if (reply.starts_with('-')) thread_.stats().NoteErrorReply();
+  thread_.stats().Note(slot.command, slot.began, thread_.clock().Monotonic(), reply);
   replies_.Complete(number, std::move(reply), [this](std::string&& out) { Emit(std::move(out)); });
   thread_.MarkDirty(*this);
 }

@@ -1,5 +1,6 @@
 #include "pkg/proxy/connection_metrics.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kdb::proxy {
@@ -10,20 +11,18 @@ constexpr std::string_view kReasonNames[kCloseReasons] = {"client", "protocol_er
 
 }  // namespace
 
-Families::Families() : names_{"none"} {
-  for (const redis::Command* command : redis::AllCommands()) {
-    if (by_name_.emplace(command->group, names_.size()).second) names_.emplace_back(command->group);
+Families::Families(const CommandIndex& index) : names_{"none"}, by_command_(index.size()) {
+  for (size_t i = 1; i < index.size(); ++i) {
+    std::string_view group = index.At(static_cast<uint8_t>(i))->group;
+    auto name = std::find(names_.begin() + 1, names_.end(), group);
+    if (name == names_.end()) name = names_.insert(name, std::string(group));
+    by_command_[i] = static_cast<uint8_t>(name - names_.begin());
   }
 }
 
-uint8_t Families::Of(const redis::Command* command) const {
-  if (command == nullptr) return 0;
-  auto family = by_name_.find(command->group);
-  return family == by_name_.end() ? 0 : family->second;
-}
-
 ConnectionMetrics::ConnectionMetrics(obs::Registry& registry)
-    : connections(registry.AddGauge("kdb_proxy_connections", "Client connections that are open")),
+    : families(index),
+      connections(registry.AddGauge("kdb_proxy_connections", "Client connections that are open")),
       accepted(registry.AddCounter("kdb_proxy_connections_accepted_total",
                                    "Client connections accepted")),
       rejected(registry.AddCounter("kdb_proxy_connections_rejected_total",
@@ -52,7 +51,7 @@ ConnectionMetrics::ConnectionMetrics(obs::Registry& registry)
 }
 
 CommandStats::CommandStats(ConnectionMetrics& metrics)
-    : metrics_(metrics), commands_(metrics.families.names().size()) {
+    : metrics_(metrics), commands_(metrics.families.names().size()), usage_(metrics.index) {
   for (obs::Histogram* histogram : metrics.latency) latency_.emplace_back(*histogram);
 }
 
@@ -68,7 +67,11 @@ CommandStats::Totals CommandStats::Publish() {
   totals.sent = std::exchange(sent_, 0);
   metrics_.received_bytes.Increment(static_cast<double>(totals.received));
   metrics_.sent_bytes.Increment(static_cast<double>(totals.sent));
-  metrics_.error_replies.Increment(static_cast<double>(std::exchange(errors_, 0)));
+  if (totals.commands + totals.received + totals.sent > 0) {
+    CommandUsage usage = usage_.Take();
+    metrics_.error_replies.Increment(static_cast<double>(usage.error_replies));
+    metrics_.usage.Add(usage, totals, last_reply_at_);
+  }
   metrics_.input_bytes.Increment(
       static_cast<double>(input_ - std::exchange(published_input_, input_)));
   metrics_.output_bytes.Increment(

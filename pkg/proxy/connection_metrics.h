@@ -1,12 +1,12 @@
 // What the client side of a proxy counts; shared by its I/O threads.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "pkg/obs/metrics.h"
+#include "pkg/proxy/command_usage.h"
 #include "pkg/proxy/latency_buffer.h"
 #include "pkg/redis/command.h"
 
@@ -23,20 +23,22 @@ inline constexpr size_t kCloseReasons = 4;
 // Command families, as the command table groups them.
 class Families {
  public:
-  Families();
+  explicit Families(const CommandIndex& index);
   // Below names().size().
-  uint8_t Of(const redis::Command* command) const;
+  uint8_t Of(uint8_t command) const { return by_command_[command]; }
   const std::vector<std::string>& names() const { return names_; }
 
  private:
   std::vector<std::string> names_;  // the first is of what is no command
-  std::map<std::string_view, uint8_t> by_name_;
+  std::vector<uint8_t> by_command_;
 };
 
 struct ConnectionMetrics {
   explicit ConnectionMetrics(obs::Registry& registry);
 
+  CommandIndex index;
   Families families;
+  UsageTotals usage;
   std::vector<obs::Counter*> commands;   // by family
   std::vector<obs::Histogram*> latency;  // by family
   std::vector<obs::Counter*> closed;     // by CloseReason
@@ -55,23 +57,24 @@ class CommandStats {
  public:
   explicit CommandStats(ConnectionMetrics& metrics);
 
-  uint8_t FamilyOf(const redis::Command* command) const { return metrics_.families.Of(command); }
-  void Note(uint8_t family, std::chrono::nanoseconds latency) {
-    latency_[family].Observe(latency);
+  // A command's number; 0: none.
+  uint8_t IndexOf(const redis::Command* command) const { return metrics_.index.Of(command); }
+  // Its reply at `now`, monotonic.
+  void Note(uint8_t command, Clock::Duration began, Clock::Duration now, std::string_view reply) {
+    uint8_t family = metrics_.families.Of(command);
+    latency_[family].Observe(now - began);
     ++commands_[family];
+    usage_.Note(command, now - began, reply);
+    last_reply_at_ = now;
   }
   void NoteReceived(size_t bytes) { received_ += bytes; }
   void NoteSent(size_t bytes) { sent_ += bytes; }
-  void NoteErrorReply() { ++errors_; }
   // Bytes held in buffers of connections, as a change.
   void NoteInput(int64_t change) { input_ += change; }
   void NoteOutput(int64_t change) { output_ += change; }
   int64_t output() const { return output_; }
-  struct Totals {
-    uint64_t commands = 0;
-    uint64_t received = 0;
-    uint64_t sent = 0;
-  };
+  UsageTotals& usage_totals() { return metrics_.usage; }
+  using Totals = Traffic;
   // What is new since the last time.
   Totals Publish();
 
@@ -81,7 +84,8 @@ class CommandStats {
   std::vector<uint64_t> commands_;
   uint64_t received_ = 0;
   uint64_t sent_ = 0;
-  uint64_t errors_ = 0;
+  UsageCounter usage_;
+  Clock::Duration last_reply_at_{};
   int64_t input_ = 0;
   int64_t output_ = 0;
   int64_t published_input_ = 0;

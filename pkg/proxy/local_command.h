@@ -9,10 +9,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "pkg/base/clock.h"
 #include "pkg/proxy/catalog_admin.h"
+#include "pkg/proxy/command_usage.h"
 #include "pkg/proxy/password_file.h"
 #include "pkg/proxy/proxy_info.h"
 #include "pkg/redis/command.h"
@@ -60,12 +62,17 @@ class LocalCall {
  public:
   // Reply now or Later's: exactly one encoded reply.
   using Done = absl::AnyInvocable<void(std::string reply)>;
+  // One encoded reply per shard group that owns slots, or an error alone.
+  using ShardsDone = absl::AnyInvocable<void(std::vector<std::string> replies)>;
 
   virtual ~LocalCall() = default;
 
   // The answer comes later; Done may be called on any thread, or dropped with the server. The
   // version is the present one.
   virtual Done Later() = 0;
+  // Runs a read without arguments at every shard group. `done` is called on the connection's thread
+  // within kShardsPatience (local_shards.h), also when no answer came, or dropped with the thread.
+  virtual void AskShards(const redis::Command& command, ShardsDone done) = 0;
   // The connection is closed after this reply.
   virtual void CloseAfterReply() = 0;
   // Appends to the same reply as `reply`, in the client's version as it is now: for commands that
@@ -76,12 +83,14 @@ class LocalCall {
   std::span<const std::string_view> args;
   ClientInfo& client;
   const ProxyContext& proxy;
+  UsageTotals& usage;  // of all clients
   resp::ReplyWriter& reply;
 
  protected:
   LocalCall(const redis::Command& command, std::span<const std::string_view> args,
-            ClientInfo& client, const ProxyContext& proxy, resp::ReplyWriter& reply)
-      : command(command), args(args), client(client), proxy(proxy), reply(reply) {}
+            ClientInfo& client, const ProxyContext& proxy, UsageTotals& usage,
+            resp::ReplyWriter& reply)
+      : command(command), args(args), client(client), proxy(proxy), usage(usage), reply(reply) {}
 };
 
 using LocalHandler = void (*)(LocalCall& call);

@@ -134,6 +134,7 @@ void ResetStat(LocalCall& call) {
                         &info.commands_processed, &info.input_bytes, &info.output_bytes}) {
     counter->store(0);
   }
+  call.usage.Reset();
   call.reply.Ok();
 }
 

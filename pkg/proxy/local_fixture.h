@@ -72,6 +72,9 @@ class LocalCommandTest : public testing::Test {
   ClientInfo client_;
   bool closed_ = false;               // by CloseAfterReply
   std::optional<std::string> later_;  // what Later's Done was given
+  UsageTotals usage_;
+  // What the shards say: to AskShards, at once.
+  std::vector<std::string> shard_replies_{":5\r\n", ":7\r\n"};
   Passwords open_{"", obs::NullLogger()};
   Passwords* passwords_ = &open_;
 
@@ -83,13 +86,17 @@ class LocalCommandTest::Call final : public LocalCall {
  public:
   Call(LocalCommandTest& test, const redis::Command& command,
        std::span<const std::string_view> args, const ProxyContext& proxy)
-      : LocalCall(command, args, test.client_, proxy, writer_),
+      : LocalCall(command, args, test.client_, proxy, test.usage_, writer_),
         test_(test),
         writer_(test.client_.version, out_) {}
 
   Done Later() override {
     deferred_ = true;
     return [&test = test_](std::string reply) { test.later_ = std::move(reply); };
+  }
+  void AskShards(const redis::Command& asked, ShardsDone done) override {
+    EXPECT_EQ(asked.route, redis::Route::kAllGroups);
+    done(test_.shard_replies_);
   }
   void CloseAfterReply() override { test_.closed_ = true; }
   resp::ReplyWriter Writer() override { return {test_.client_.version, out_}; }

@@ -11,12 +11,17 @@
 
 namespace kdb::proxy {
 
-// Whether INFO with these lower-case arguments shows `section`: none, "default", "all" and
-// "everything" show all.
+// Whether INFO with these lower-case arguments shows `section`: "all" and "everything" show all;
+// none and "default" all but those of each command, commandstats and latencystats.
 bool InfoWants(const std::vector<std::string>& arguments, std::string_view section);
 // The sections wanted that this process can answer itself, in Redis's order: "#
-// Server\r\nname:value\r\n...", an empty line between two.
-std::string InfoSections(const ProxyContext& proxy, const std::vector<std::string>& arguments);
+// Server\r\nname:value\r\n...", an empty line between two. Counts of commands and bytes are as of a
+// quarter of a second ago at most.
+std::string InfoSections(const ProxyContext& proxy, const UsageTotals& usage,
+                         const std::vector<std::string>& arguments);
+// "# Keyspace" from DBSIZE's reply of each group. Keys that have a time to live are not counted
+// anywhere, so `expires` and `avg_ttl` are not said.
+std::string KeyspaceSection(const std::vector<std::string>& replies);
 // "# Meta": a block per meta server, as the original demo prints them; a line with the reason when
 // meta does not answer.
 std::string MetaSection(const absl::StatusOr<metapb::QueryReply>& meta);

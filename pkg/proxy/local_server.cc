@@ -14,19 +14,50 @@
 namespace kdb::proxy {
 namespace {
 
+// INFO's text while it waits for what others know.
+struct PendingInfo {
+  std::string text;
+  bool wants_meta;
+  resp::Version version;
+  CatalogAdmin& catalog;
+  LocalCall::Done done;
+
+  void Append(const std::string& section) {
+    if (!text.empty()) text.append("\r\n");
+    text.append(section);
+  }
+};
+
+void Finish(PendingInfo info) {
+  std::string out;
+  resp::ReplyWriter(info.version, out).Verbatim("txt", info.text);
+  info.done(std::move(out));
+}
+
+void FinishWithMeta(PendingInfo info) {
+  if (!info.wants_meta) return Finish(std::move(info));
+  CatalogAdmin& catalog = info.catalog;
+  catalog.Query([info = std::move(info)](absl::StatusOr<metapb::QueryReply> meta) mutable {
+    info.Append(MetaSection(meta));
+    Finish(std::move(info));
+  });
+}
+
 void Info(LocalCall& call) {
   std::vector<std::string> sections;
   for (std::string_view arg : call.args.subspan(1)) sections.push_back(redis::ToLower(arg));
-  std::string text = InfoSections(call.proxy, sections);
-  if (!InfoWants(sections, "meta")) return call.reply.Verbatim("txt", text);
-  call.proxy.catalog.Query([version = call.client.version, text = std::move(text),
-                            done = call.Later()](absl::StatusOr<metapb::QueryReply> meta) mutable {
-    if (!text.empty()) text.append("\r\n");
-    text.append(MetaSection(meta));
-    std::string out;
-    resp::ReplyWriter(version, out).Verbatim("txt", text);
-    done(std::move(out));
-  });
+  std::string text = InfoSections(call.proxy, call.usage, sections);
+  bool wants_meta = InfoWants(sections, "meta");
+  bool wants_keyspace = InfoWants(sections, "keyspace");
+  if (!wants_meta && !wants_keyspace) return call.reply.Verbatim("txt", text);
+  PendingInfo info{std::move(text), wants_meta, call.client.version, call.proxy.catalog,
+                   call.Later()};
+  if (!wants_keyspace) return FinishWithMeta(std::move(info));
+  call.AskShards(*redis::FindCommand("dbsize"),
+                 [info = std::move(info)](const std::vector<std::string>& replies) mutable {
+                   info.Append(KeyspaceSection(replies));
+                   FinishWithMeta(std::move(info));
+                 });
 }
 
 void Command(LocalCall& call) { redis::AppendCommandReply(call.command, call.args, call.reply); }

@@ -15,17 +15,17 @@ class ReplyQueue {
   struct Slot {
     std::string reply;
     std::chrono::nanoseconds began{};
-    uint8_t family = 0;
+    uint8_t command = 0;  // its number
     bool silent = false;  // its client wants no reply
     bool ready = false;
   };
 
   // The next command's place; the number it is completed by.
-  uint64_t Open(std::chrono::nanoseconds began, uint8_t family, bool silent) {
+  uint64_t Open(std::chrono::nanoseconds began, uint8_t command, bool silent) {
     if (next_ - first_ == slots_.size()) Grow();
     Slot& slot = At(next_);
     slot.began = began;
-    slot.family = family;
+    slot.command = command;
     slot.silent = silent;
     slot.ready = false;
     return next_++;

@@ -116,10 +116,10 @@ absl::Status Resolve(std::span<const std::string_view> args, const Command** com
     row = FindSubcommand(*row, args[1]);
     if (row == nullptr) return UnknownSubcommand(args[0], args[1]);
   }
+  *command = row;
   if (!ArityMatches(*row, args.size()) || LacksAValue(*row, args.size())) {
     return WrongArgumentCount(row->name);
   }
-  *command = row;
   return absl::OkStatus();
 }
 

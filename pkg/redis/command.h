@@ -90,7 +90,8 @@ const Command* FindByFullName(std::string_view name);
 
 // OK, or Redis's own words: "ERR unknown command 'x', with args beginning with: ...",
 // "ERR unknown subcommand 'x'. Try CLIENT HELP.", "ERR wrong number of arguments for 'get'
-// command". On OK, *command is the row (the subcommand's, if any). `args` is not empty.
+// command". On OK, and when only the number of arguments is wrong, *command is the row (the
+// subcommand's, if any), else it is left as it was. `args` is not empty.
 absl::Status Resolve(std::span<const std::string_view> args, const Command** command);
 
 // The number of arguments, name included, is one that the command takes.
