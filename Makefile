@@ -29,8 +29,9 @@ build: deps  ## release binaries in build/release/bin
 test: build  ## everything by ctest: labels unit, sim, process
 	@$(CTEST) --test-dir build/release -j $(JOBS)
 
-lint: build  ## clang-format, clang-tidy, shellcheck, layering
-	@scripts/lint.sh
+lint: deps  ## clang-format, clang-tidy, shellcheck, pyflakes, layering
+	$(call build_preset,clang,generated)
+	@scripts/lint.sh build/clang
 
 sanitize: deps  ## all tests under ASan and UBSan
 	$(call build_preset,asan)
