@@ -18,7 +18,7 @@ PROGRAM = pathlib.Path(__file__).with_name("go")
 def build(test):
     go = shutil.which("go")
     if go is None:
-        raise harness.Skip("Go (Debian package golang-go) is not installed")
+        raise Failure("Go (Debian package golang-go) is not installed: run make deps")
     client = test.work / "go_redis"
     env = dict(os.environ, GOFLAGS="-mod=readonly", CGO_ENABLED="0")
     result = subprocess.run([go, "build", "-o", client, "."], cwd=PROGRAM, env=env, capture_output=True, text=True, check=False)

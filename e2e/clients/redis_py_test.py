@@ -97,7 +97,7 @@ def server(client, port):
 
 def main(test):
     if redis is None:
-        raise harness.Skip("redis-py (Debian package python3-redis) is not installed for this Python")
+        raise Failure("redis-py (Debian package python3-redis) is not installed for this Python: run make deps")
     with Cluster(test.build, test.work / "cluster") as cluster:
         port = cluster.redis_ports()[0]
         client = redis.Redis(port=port, single_connection_client=True)

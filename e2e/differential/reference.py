@@ -6,7 +6,6 @@ import socket
 import subprocess
 
 from cluster import Failure, die_with_parent, free_ports, wait_for
-from harness import Skip
 
 VERSION = "7.0."
 # What our proxy is like: one database, values up to 16 MiB.
@@ -26,10 +25,10 @@ class RedisServer:
     def __enter__(self):
         program = shutil.which("redis-server")
         if program is None:
-            raise Skip("redis-server (Debian package redis-server) is not installed")
+            raise Failure("redis-server (Debian package redis-server) is not installed: run make deps")
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
         if f"v={VERSION}" not in version:
-            raise Skip(f"the reference is redis-server {VERSION}x, not {version.strip()}")
+            raise Failure(f"the reference is redis-server {VERSION}x, not {version.strip()}")
         self.dir.mkdir(parents=True, exist_ok=True)
         argv = [program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.dir)]
         for name, value in OPTIONS.items():

@@ -34,19 +34,18 @@ const Operation* LastRead(const Ops& ops) {
   return last != nullptr && last->call >= written ? last : nullptr;
 }
 
-void CheckCounter(const Ops& ops, Accounts* accounts) {
+void CheckCounter(const Ops& ops, const Operation& last, Accounts* accounts) {
   ++accounts->counters;
   int64_t acknowledged = 0;
   int64_t unknown = 0;
   for (const Operation* op : ops) {
     if (op->kind == OpKind::kIncr) ++(op->open() ? unknown : acknowledged);
   }
-  const Operation* read = LastRead(ops);
-  if (read == nullptr) return;
-  int64_t value = std::atoll(read->result.value_or("0").c_str());
+  int64_t value = std::atoll(last.result.value_or("0").c_str());
   if (value >= acknowledged && value <= acknowledged + unknown) return;
+  if (value < acknowledged) ++accounts->lost;
   accounts->problems.push_back(
-      fmt::format("counter {} is {}: {} increments were acknowledged, {} are unknown", read->key,
+      fmt::format("counter {} is {}: {} increments were acknowledged, {} are unknown", last.key,
                   value, acknowledged, unknown));
 }
 
@@ -60,7 +59,7 @@ std::vector<std::string> Tokens(const std::string& list) {
   return tokens;
 }
 
-void CheckList(const Ops& ops, Accounts* accounts) {
+void CheckList(const Ops& ops, const Operation& last, Accounts* accounts) {
   ++accounts->lists;
   std::set<std::string> sent, acknowledged;
   for (const Operation* op : ops) {
@@ -72,20 +71,36 @@ void CheckList(const Ops& ops, Accounts* accounts) {
     accounts->problems.push_back(
         fmt::format("{} {} {}: {}", read.key, what, token, testing::FormatOperation(read)));
   };
-  const Operation* last = LastRead(ops);
   for (const Operation* op : ops) {
-    if (op->kind != OpKind::kGet || op->open() || !op->result.has_value()) continue;
+    if (op->kind != OpKind::kGet || op->open()) continue;
     std::set<std::string> seen;
-    for (const std::string& token : Tokens(*op->result)) {
+    for (const std::string& token : Tokens(op->result.value_or(""))) {
       if (!seen.insert(token).second) return report(*op, token, "has twice");
       if (!sent.contains(token))
         return report(*op, token, "has what was never sent or was refused,");
     }
-    if (op != last) continue;
+    if (op != &last) continue;
     for (const std::string& token : acknowledged) {
-      if (!seen.contains(token)) return report(*op, token, "lost the acknowledged");
+      if (seen.contains(token)) continue;
+      ++accounts->lost;
+      return report(*op, token, "lost the acknowledged");
     }
   }
+}
+
+void CheckKey(const Ops& ops, Accounts* accounts) {
+  bool has_write = std::any_of(ops.begin(), ops.end(),
+                               [](const Operation* op) { return op->kind != OpKind::kGet; });
+  if (!has_write) return;
+  const Operation* last = LastRead(ops);
+  if (last == nullptr) {
+    ++accounts->unread;
+    accounts->problems.push_back(
+        fmt::format("{} was not read after its last acknowledged write", ops.front()->key));
+    return;
+  }
+  if (OnlyWrites(ops, OpKind::kIncr)) CheckCounter(ops, *last, accounts);
+  if (OnlyWrites(ops, OpKind::kAppend)) CheckList(ops, *last, accounts);
 }
 
 }  // namespace
@@ -95,15 +110,13 @@ Accounts TakeAccounts(const std::vector<Operation>& history) {
   Accounts accounts;
   for (const Operation& op : history) {
     by_key[op.key].push_back(&op);
-    if (op.kind != OpKind::kGet) ++(op.open() ? accounts.unknown : accounts.acknowledged);
+    if (op.kind == OpKind::kGet) {
+      if (!op.open()) ++accounts.reads;
+    } else {
+      ++(op.open() ? accounts.unknown : accounts.acknowledged);
+    }
   }
-  for (const auto& [key, ops] : by_key) {
-    bool has_write = std::any_of(ops.begin(), ops.end(),
-                                 [](const Operation* op) { return op->kind != OpKind::kGet; });
-    if (!has_write) continue;
-    if (OnlyWrites(ops, OpKind::kIncr)) CheckCounter(ops, &accounts);
-    if (OnlyWrites(ops, OpKind::kAppend)) CheckList(ops, &accounts);
-  }
+  for (const auto& [key, ops] : by_key) CheckKey(ops, &accounts);
   return accounts;
 }
 

@@ -1,8 +1,11 @@
-// check_history FILE...: is what kdb-load recorded linearizable, and do the sums hold? Exit code 0:
-// yes. 1: no. 2: it cannot tell (given up, or no history).
+// check_history [--min-writes N] FILE...: is what kdb-load recorded linearizable, and do the sums
+// hold? Exit code 0: yes. 1: no. 2: it cannot tell (given up, no history, one of fewer acknowledged
+// writes than N or without reads, keys that were not read at the end). 3: no, for acknowledged
+// writes are lost.
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -13,41 +16,57 @@
 namespace kdb::e2e {
 namespace {
 
-int Check(const std::string& path) {
+enum ExitCode { kRight = 0, kWrong = 1, kUnclear = 2, kLost = 3 };
+
+ExitCode Worse(ExitCode a, ExitCode b) {
+  constexpr ExitCode kOrder[] = {kLost, kWrong, kUnclear, kRight};
+  return *std::find_if(std::begin(kOrder), std::end(kOrder),
+                       [a, b](ExitCode code) { return code == a || code == b; });
+}
+
+ExitCode Judge(const testing::CheckReport& report, const Accounts& accounts, size_t min_writes) {
+  if (accounts.lost > 0) return kLost;
+  bool wrong_sums = accounts.problems.size() > accounts.unread;
+  if (wrong_sums || report.verdict == testing::Verdict::kNotLinearizable) return kWrong;
+  bool enough = accounts.acknowledged >= min_writes && accounts.reads > 0;
+  bool clear = enough && accounts.unread == 0 && report.verdict != testing::Verdict::kGaveUp;
+  return clear ? kRight : kUnclear;
+}
+
+ExitCode Check(const std::string& path, size_t min_writes) {
   std::ifstream in(path);
   std::stringstream text;
   text << in.rdbuf();
   absl::StatusOr<std::vector<testing::Operation>> history = testing::ParseHistory(text.str());
   if (!in || !history.ok()) {
     fmt::print("{}: {}\n", path, in ? std::string(history.status().message()) : "cannot read it");
-    return 2;
+    return kUnclear;
   }
   testing::CheckReport report = testing::CheckLinearizable(*history);
   Accounts accounts = TakeAccounts(*history);
-  report.problems.insert(report.problems.end(), accounts.problems.begin(), accounts.problems.end());
   for (const std::string& problem : report.problems) fmt::print("{}\n", problem);
+  for (const std::string& problem : accounts.problems) fmt::print("{}\n", problem);
   fmt::print(
-      "{}: {} operations on {} keys ({} writes acknowledged, {} unknown), {} configurations\n",
-      path, history->size(), report.keys, accounts.acknowledged, accounts.unknown,
-      report.configurations);
-  if (report.verdict == testing::Verdict::kNotLinearizable || !accounts.problems.empty()) return 1;
-  return report.verdict == testing::Verdict::kGaveUp ? 2 : 0;
+      "{}: {} operations on {} keys ({} reads; {} writes acknowledged of at least {}, {} "
+      "unknown), {} configurations\n",
+      path, history->size(), report.keys, accounts.reads, accounts.acknowledged, min_writes,
+      accounts.unknown, report.configurations);
+  return Judge(report, accounts, min_writes);
 }
 
 }  // namespace
 }  // namespace kdb::e2e
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    fmt::print(stderr, "usage: check_history FILE...\n");
-    return 2;
+  size_t min_writes = 1;
+  std::vector<std::string> paths;
+  CLI::App app("Judges what kdb-load recorded.", "check_history");
+  app.add_option("--min-writes", min_writes, "Acknowledged ones that a history must have");
+  app.add_option("history", paths, "Files")->required();
+  CLI11_PARSE(app, argc, argv);
+  kdb::e2e::ExitCode worst = kdb::e2e::kRight;
+  for (const std::string& path : paths) {
+    worst = kdb::e2e::Worse(worst, kdb::e2e::Check(path, min_writes));
   }
-  bool wrong = false;
-  bool unclear = false;
-  for (int i = 1; i < argc; ++i) {
-    int verdict = kdb::e2e::Check(argv[i]);
-    wrong |= verdict == 1;
-    unclear |= verdict == 2;
-  }
-  return wrong ? 1 : unclear ? 2 : 0;
+  return worst;
 }

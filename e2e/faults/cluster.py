@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -16,8 +17,17 @@ PORTS = 70  # kdbctl demo takes so many from its --port on
 PR_SET_PDEATHSIG = 1
 
 
+# How a server words that its disk has lost what it relied on (pkg/wal, pkg/raftnode, pkg/rocks).
+LOSS = re.compile(r"^kdb-\w+: .*(raft log damaged: |does not fit the applied state: |cannot open the database in .*: Corruption: )")
+TAIL_BYTES = 16 << 10  # of a log
+
+
 class Failure(Exception):
     """The system did what it must not."""
+
+
+class DataLost(Failure):
+    """Acknowledged writes are gone, or a server refuses to start because its data is."""
 
 
 def wait_for(what, condition, timeout, step=0.02):
@@ -171,15 +181,21 @@ class Cluster:
         return http(self.process(name)["admin"], "/readyz")[0] == 200
 
     def wait_ready(self, timeout=60, names=None):
+        """Until all are; fails at once with DataLost when one refuses to start because its data is lost."""
         start = time.monotonic()
         waiting = list(names or self.names())
 
         def all_ready():
             waiting[:] = [n for n in waiting if not self.ready(n)]
+            for name in waiting:
+                if refusal := self.refusal(name):
+                    raise DataLost(f"{name} does not start: {refusal}")
             return not waiting
 
         try:
             wait_for("ready", all_ready, timeout)
+        except DataLost:
+            raise
         except Failure as e:
             reasons = [f"{n}: {http(self.process(n)['admin'], '/readyz')}, log: {self.last_log(n)}" for n in waiting]
             raise Failure(f"{e}: {'; '.join(reasons)}") from None
@@ -192,10 +208,19 @@ class Cluster:
                              for p in self.processes() if p["name"] in killed), timeout)
 
     def last_log(self, name, lines=3):
+        return " | ".join(self._log_tail(name)[-lines:])
+
+    def refusal(self, name):
+        """What the server ended with, if that is the loss of its data."""
+        return next((line for line in reversed(self._log_tail(name)) if LOSS.match(line)), None)
+
+    def _log_tail(self, name):
         try:
-            return " | ".join(pathlib.Path(self.process(name)["log"]).read_text(errors="replace").splitlines()[-lines:])
+            with open(self.process(name)["log"], "rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+                return log.read().decode(errors="replace").splitlines()
         except OSError as e:
-            return str(e)
+            return [str(e)]
 
     def ctl(self, *args, timeout=30):
         meta = ",".join(p["address"] for p in self.processes("meta"))

@@ -1,5 +1,8 @@
 // The disk of the power-off test's servers: what is not synced when the process ends is gone. With
-// KDB_LOSE_SYNCS=1 in the environment syncs do nothing, to prove that the test notices.
+// KDB_LOSE_SYNCS in the environment syncs do nothing, to prove that the test notices:
+//   all        of every file
+//   fdatasync  fdatasync of the raft log: a new segment's header is lost, too
+//   appends    fdatasync of segments in use: the log stays well formed and lacks its newest records
 #include <cstdlib>
 #include <string_view>
 
@@ -14,6 +17,9 @@ namespace {
 bool IsRaftLog(std::string_view path) {
   return path.find("/log/") != path.npos || path.find("/wal/") != path.npos;
 }
+
+// A segment that has its header, and so its name.
+bool IsSegmentInUse(std::string_view path) { return IsRaftLog(path) && path.ends_with(".wal"); }
 
 // A file whose fdatasync does nothing.
 class UnsyncedFile final : public File {
@@ -40,12 +46,14 @@ class UnsyncedFile final : public File {
 // Owns the file system below as well.
 class PowerOffDisk final : public FileSystem {
  public:
-  PowerOffDisk(std::unique_ptr<FileSystem> base, std::unique_ptr<CrashFileSystem> fs, bool lose_log)
-      : base_(std::move(base)), fs_(std::move(fs)), lose_log_(lose_log) {}
+  // Files of which `loses` says true are not synced.
+  PowerOffDisk(std::unique_ptr<FileSystem> base, std::unique_ptr<CrashFileSystem> fs,
+               bool (*loses)(std::string_view path))
+      : base_(std::move(base)), fs_(std::move(fs)), loses_(loses) {}
 
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     KDB_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs_->Open(path, mode));
-    if (!lose_log_ || !IsRaftLog(path)) return file;
+    if (!loses_(path)) return file;
     return std::make_unique<UnsyncedFile>(std::move(file));
   }
   absl::StatusOr<bool> Exists(const std::string& path) override { return fs_->Exists(path); }
@@ -73,22 +81,27 @@ class PowerOffDisk final : public FileSystem {
  private:
   const std::unique_ptr<FileSystem> base_;
   const std::unique_ptr<CrashFileSystem> fs_;  // uses base_
-  const bool lose_log_;
+  bool (*const loses_)(std::string_view path);
 };
 
-bool LoseSyncs(std::string_view which) {
+std::string_view LoseSyncs() {
   const char* value = std::getenv("KDB_LOSE_SYNCS");
-  return value != nullptr && value == which;
+  return value == nullptr ? "" : value;
 }
+
+bool Nothing(std::string_view /*path*/) { return false; }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FileSystem>> OpenDisk(const std::string& data_dir) {
   std::unique_ptr<FileSystem> base = NewPosixFileSystem();
   KDB_RETURN_IF_ERROR(CreateDirs(*base, data_dir));
-  KDB_ASSIGN_OR_RETURN(auto fs,
-                       CrashFileSystem::Create(*base, data_dir, {.lose_syncs = LoseSyncs("all")}));
-  return std::make_unique<PowerOffDisk>(std::move(base), std::move(fs), LoseSyncs("fdatasync"));
+  KDB_ASSIGN_OR_RETURN(
+      auto fs, CrashFileSystem::Create(*base, data_dir, {.lose_syncs = LoseSyncs() == "all"}));
+  auto loses = LoseSyncs() == "fdatasync" ? IsRaftLog
+               : LoseSyncs() == "appends" ? IsSegmentInUse
+                                          : Nothing;
+  return std::make_unique<PowerOffDisk>(std::move(base), std::move(fs), loses);
 }
 
 }  // namespace kdb::process

@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
-"""A follower that was stopped for long catches up from the log, and disturbs nobody meanwhile."""
+"""A follower that was stopped for long catches up from the log, and disturbs nobody meanwhile.
+
+That it was behind, and that the log made up for it, is measured: it misses MIN_MISSED entries or more, and then the same process
+applies as many one by one, without ever being told that it needs a snapshot.
+"""
 
 import signal
 import time
 
-from cluster import Cluster, Failure, wait_for
+from cluster import Cluster, Failure, http, wait_for
 from harness import Load, run
+
+MIN_MISSED = 2000
+CAUGHT_UP = 1000  # entries behind the leader, under load
 
 
 def lag_of(cluster, name):
@@ -16,12 +23,27 @@ def lag_of(cluster, name):
     return leader["applied"] - members[name]["applied"]
 
 
+def metric(cluster, name, family):
+    """The sum of a family of counters."""
+    status, text = http(cluster.process(name)["admin"], "/metrics")
+    values = [float(line.split()[-1]) for line in text.splitlines() if line.startswith((f"{family} ", f"{family}{{"))]
+    if status != 200 or not values:
+        raise Failure(f"{name} has no metric {family}: {status}")
+    return sum(values)
+
+
+def snapshots_needed(cluster):
+    return sum(metric(cluster, name, "kdb_raft_snapshot_needed_total") for name in cluster.names("kv"))
+
+
 def slow_follower(test):
     with Cluster(test.build, test.work / "cluster", proxies=2) as cluster:
         load = Load(test, cluster, "load").start()
         try:
             leader = cluster.leader()["name"]
             follower = test.random.choice([n for n in cluster.names("kv") if n != leader])
+            process = cluster.process(follower)["pid"]
+            applied_before = metric(cluster, follower, "kdb_apply_entries_total")
             cluster.signal([follower], signal.SIGSTOP)
             before = cluster.leader()["applied"]
             time.sleep(test.args.seconds)
@@ -31,7 +53,7 @@ def slow_follower(test):
 
             def caught_up():
                 lag = lag_of(cluster, follower)
-                return lag is not None and lag < 1000
+                return lag is not None and lag < CAUGHT_UP
 
             wait_for(f"{follower} catching up under load", caught_up, 60)
             seconds = time.monotonic() - start
@@ -39,6 +61,11 @@ def slow_follower(test):
         finally:
             load.abandon()
         wait_for(f"{follower} with the leader", lambda: lag_of(cluster, follower) == 0, 30)
+        applied = metric(cluster, follower, "kdb_apply_entries_total") - applied_before
+        if cluster.process(follower)["pid"] != process:
+            raise Failure(f"{follower} was replaced by another process")
+        if needed := snapshots_needed(cluster):
+            raise Failure(f"the log did not do: a snapshot was needed {needed:.0f} times")
         load.read_back()
         load.check()
         # What it caught up with is right: it leads, and every key is read from it.
@@ -49,8 +76,13 @@ def slow_follower(test):
         wait_for("its leadership", lambda: cluster.leader()["name"] == follower, 10)
         load.read_back()
         load.check()
-    test.summary.update(stopped_s=test.args.seconds, entries_missed=missed, caught_up_s=round(seconds, 2))
+    test.summary.update(stopped_s=test.args.seconds, entries_missed=missed, entries_applied=applied,
+                        caught_up_s=round(seconds, 2))
     test.say(f"{follower} missed {missed} entries and caught up in {seconds:.2f} s; load {summary}")
+    if missed < MIN_MISSED:
+        raise Failure(f"{follower} missed only {missed} entries, of at least {MIN_MISSED}: nothing is proved")
+    if applied < missed:
+        raise Failure(f"{follower} missed {missed} entries and applied only {applied:.0f}")
     if summary["unknown"] or summary["refused"]:
         raise Failure(f"clients were disturbed: {summary}")
 
