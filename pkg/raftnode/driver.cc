@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "pkg/base/check.h"
 
 namespace kdb::raftnode {
@@ -13,7 +14,14 @@ namespace {
 // Committed and not yet applied: beyond, the core hands out no more and the leader takes no more
 // proposals.
 constexpr size_t kMaxApplyQueueBytes = 32 << 20;
-constexpr std::string_view kDiskFull = "disk full: ";
+// The payload that tells a full disk from other reasons to refuse.
+constexpr char kDiskFullPayload[] = "kdb-disk-full";
+
+absl::Status DiskFull(const std::string& why) {
+  absl::Status status = absl::ResourceExhaustedError(fmt::format("disk full: {}", why));
+  status.SetPayload(kDiskFullPayload, absl::Cord());
+  return status;
+}
 
 raft::Config CoreConfig(const Options& options, raft::NodeId id) {
   raft::Config config;
@@ -182,16 +190,14 @@ void Driver::Step(std::vector<raft::Message> messages) {
 }
 
 bool IsDiskFull(const absl::Status& status) {
-  return absl::IsResourceExhausted(status) &&
-         std::string_view(status.message().data(), status.message().size()).starts_with(kDiskFull);
+  return status.GetPayload(kDiskFullPayload).has_value();
 }
 
 absl::Status Driver::MayPropose() const {
   for (Trouble t : {Trouble::kLogDiskFull, Trouble::kLogDiskLow, Trouble::kApplyDiskFull,
                     Trouble::kFlushDiskFull}) {
     auto it = troubles_.find(t);
-    if (it != troubles_.end())
-      return absl::ResourceExhaustedError(fmt::format("{}{}", kDiskFull, it->second));
+    if (it != troubles_.end()) return DiskFull(it->second);
   }
   if (applier_.queued_bytes() >= kMaxApplyQueueBytes)
     return absl::ResourceExhaustedError("apply lags behind the log");

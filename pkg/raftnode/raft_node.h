@@ -71,13 +71,14 @@ class Observer {
 
 // Runs on the apply role (OK) or the raft role (errors), never inside Propose; must not block.
 // OK: the state machine's result. Errors, and what is known of the proposal:
-//   FAILED_PRECONDITION  not leader: it will never be applied
-//   RESOURCE_EXHAUSTED   refused before the log (mailbox, uncommitted bytes): never applied. "disk
-//   full: ..." when it is UNAVAILABLE          refused before the log (a transfer is under way,
-//   stopping): never applied ABORTED              leadership was lost after it was logged: unknown
-// Whether it is the RESOURCE_EXHAUSTED of a full disk, rather than of too much at once.
-bool IsDiskFull(const absl::Status& status);
+// - FAILED_PRECONDITION: not leader; it will never be applied.
+// - RESOURCE_EXHAUSTED: refused before the log (mailbox, uncommitted bytes, IsDiskFull); never
+//   applied.
+// - UNAVAILABLE: refused before the log (a transfer is under way, stopping); never applied.
+// - ABORTED: leadership was lost after it was logged; unknown.
 using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Payload>)>;
+// Whether a refusal is that of a full disk, rather than of too much at once.
+bool IsDiskFull(const absl::Status& status);
 // OK: the state machine has applied all that was committed when the read began; runs on the apply
 // or the raft role, errors on the raft role; must not block.
 using ReadDone = absl::AnyInvocable<void(absl::Status)>;

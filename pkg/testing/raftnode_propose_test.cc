@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -102,6 +103,7 @@ TEST(RaftNodePropose, MailboxIsBoundedAndRefusalsComeLater) {
   for (const absl::Status& s : done) ++codes[s.code()];
   EXPECT_EQ(codes[absl::StatusCode::kOk], 10);
   EXPECT_EQ(codes[absl::StatusCode::kResourceExhausted], 20);
+  EXPECT_TRUE(std::none_of(done.begin(), done.end(), raftnode::IsDiskFull));
   EXPECT_TRUE(cluster.Propose(leader, "y").ok());  // places are free again
 }
 
