@@ -14,6 +14,8 @@ namespace {
 // A value up to this size is kept when its key is read ahead; a larger one is read again when its
 // turn comes.
 constexpr size_t kKeptValueBytes = 256;
+// Of one slot, read ahead: it ends with the record that goes beyond.
+constexpr size_t kReadAheadBytes = 64 << 10;
 
 // Reads the heads of one slot in order, some keys at a time through an iterator that all slots
 // share.
@@ -46,14 +48,16 @@ class SlotSource {
     std::string lower, prefix;
     RecordPrefix(slot_, RecordKind::kHead, &prefix);
     HeadKey(slot_, scan_.start, &lower);
-    while (items_.size() < chunk_) {
+    size_t bytes = 0;
+    while (items_.size() < chunk_ && bytes < kReadAheadBytes) {
       const bool within = it.Valid() && it.key().starts_with(prefix) && it.key() >= lower &&
                           (scan_.end.empty() || it.key().substr(kKeyPrefixBytes) < scan_.end);
       if (!within) {
         done_ = true;
         break;
       }
-      KDB_RETURN_IF_ERROR(Add(it));
+      KDB_ASSIGN_OR_RETURN(size_t kept, Add(it));
+      bytes += kept;
       scan_.reverse ? it.Prev() : it.Next();
     }
     if (!items_.empty()) last_ = items_.back().key;
@@ -78,17 +82,16 @@ class SlotSource {
     }
     started_ = true;
   }
-  absl::Status Add(const storage::Iterator& it) {
+  // The bytes that are kept of it.
+  absl::StatusOr<size_t> Add(const storage::Iterator& it) {
     Head head;
     if (!DecodeHead(it.value(), &head)) return absl::DataLossError("a key's head is damaged");
-    if (head.type != Type::kString || Expired(env_, head)) {
-      return absl::OkStatus();
-    }
+    if (head.type != Type::kString || Expired(env_, head)) return 0;
     Item& item = items_.emplace_back();
     item.key = it.key().substr(kKeyPrefixBytes);
     item.kept = !scan_.keys_only && head.payload.size() <= kKeptValueBytes;
     if (item.kept) item.value = head.payload;
-    return absl::OkStatus();
+    return item.key.size() + item.value.size();
   }
 
   shard::Slot slot_;

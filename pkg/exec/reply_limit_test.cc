@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "pkg/exec/test_shard.h"
 #include "pkg/storage/memory_engine.h"
 
@@ -110,6 +112,22 @@ TEST_F(ReplyLimitTest, ScanEndsAPageEarly) {
   } while (cursor != "0");
   EXPECT_EQ(keys, 12u);
   EXPECT_EQ(pages, 3u);
+}
+
+// The read-ahead of a slot ends behind its second key each time.
+TEST_F(ReplyLimitTest, OrderedScanOfLargeKeysMissesNone) {
+  std::vector<std::string> keys;
+  for (char c = 'a'; c <= 'g'; ++c) {
+    keys.push_back("{t}" + std::string(1, c) + std::string(40 << 10, 'k'));
+    ASSERT_EQ(shard_.Run({"SET", keys.back(), "v"}), "+OK\r\n");
+  }
+  for (bool reverse : {false, true}) {
+    std::string expected = "*7\r\n";
+    resp::ReplyWriter writer(resp::Version::kResp2, expected);
+    for (const std::string& key : keys) writer.Bulk(key);
+    EXPECT_EQ(shard_.Read({"kdb.scan", "", "", "100", reverse ? "1" : "0", "1"}), expected);
+    std::reverse(keys.begin(), keys.end());
+  }
 }
 
 }  // namespace
