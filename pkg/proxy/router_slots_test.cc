@@ -206,6 +206,34 @@ TEST_F(RouterSlots, AFrozenSlotIsResumedInTheFirstBatchAfterAllAnswers) {
   EXPECT_FALSE(batch.ops[1].resume);  // lifted already
 }
 
+// The slot goes to another group while its resumption at the former one waits for an answer, and an
+// op of the slot is still there.
+TEST_F(RouterSlots, ASlotThatHasLeftIsNotResumed) {
+  ScriptedLink& one = Ready();
+  ClientOrder other, third;
+  Send("set " + low_ + " v", other);
+  Settle();
+  Send("append " + high_ + " 1");
+  Send("get " + high_, third);
+  Send("append " + high_ + " 2", third);  // waits for the read
+  Settle();
+  one.Executed(1, {CodeResult(ResultCode::kFrozen)});
+  RunFor(25 * kMs);  // the first batch has no answer yet
+  router_->SetCatalog(TableOf(2, {{1, 0, 511}, {2, 512, 1023, 9}}));
+  one.Executed(0);
+  Settle();
+  EXPECT_EQ(links_.Of(2), nullptr);
+  one.ReadExecuted(0, {TextResult("$-1\r\n")});
+  Settle();
+  ASSERT_NE(links_.Of(2), nullptr);
+  links_.Of(2)->Opened(3);
+  Settle();
+  wire::Batch batch = *wire::DecodeBatch(links_.Of(2)->writes.at(0));
+  ASSERT_EQ(batch.ops.size(), 2u);
+  EXPECT_EQ(batch.ops[0].commands[0][2], "1");
+  EXPECT_EQ(batch.ops[1].commands[0][2], "2");
+}
+
 TEST_F(RouterSlots, NotOwnerAsksForACatalogAndTriesAgain) {
   ScriptedLink& link = Ready();
   int wanted = 0;
