@@ -67,6 +67,7 @@ class Rules {
         return SlotsOwned(command.slots_owned());
       case metalog::Command::kReportLeader:
         return ReportLeader(command.report_leader());
+      case metalog::Command::kRaiseLevel:  // not the catalog's: CatalogState
       case metalog::Command::KIND_NOT_SET:
         break;
     }
@@ -319,6 +320,9 @@ metalog::Result ApplyCommand(const metalog::Command& command, uint64_t index,
   result.set_version(state->catalog().version());
   return result;
 }
+
+// Not the newest level: members of an earlier release apply what they know.
+uint32_t LevelOf(const metalog::Command&) { return kBirthLevel; }
 
 const catalog::Group* FindGroup(const metalog::State& state, uint64_t gid) {
   for (const catalog::Group& group : state.catalog().groups()) {

@@ -10,8 +10,9 @@
 
 namespace kdb::meta {
 
-// The newest semantics that this program applies.
+// The newest semantics that this program applies, and those of a cluster at its birth.
 inline constexpr uint32_t kApplyLevel = 1;
+inline constexpr uint32_t kBirthLevel = 1;
 // Of a catalog that was not changed since its birth: log index 1 is a leader's no-op, so changes
 // come later.
 inline constexpr uint64_t kBirthVersion = 1;
@@ -24,6 +25,9 @@ metalog::State InitialState(const catalog::BirthCertificate& birth);
 // Repeating a command changes nothing.
 metalog::Result ApplyCommand(const metalog::Command& command, uint64_t index,
                              metalog::State* state);
+
+// The semantics that `command` needs: those that brought its kind, or the meaning that it has now.
+uint32_t LevelOf(const metalog::Command& command);
 
 // nullptr when there is none.
 const catalog::Group* FindGroup(const metalog::State& state, uint64_t gid);

@@ -4,11 +4,12 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "pkg/base/check.h"
 #include "pkg/base/status.h"
-#include "pkg/meta/catalog_rules.h"
 #include "pkg/storage/system_record.h"
 
 namespace kdb::meta {
@@ -59,28 +60,35 @@ Payload Refusal(std::string message, uint64_t version) {
 
 }  // namespace
 
-CatalogState::CatalogState(storage::Engine& engine, OnChange on_change)
-    : engine_(engine), on_change_(std::move(on_change)) {}
+CatalogState::CatalogState(storage::Engine& engine, OnChange on_change, uint32_t known_level)
+    : engine_(engine), on_change_(std::move(on_change)), known_level_(known_level) {}
 
 absl::StatusOr<std::unique_ptr<CatalogState>> CatalogState::Open(
-    const catalog::BirthCertificate& birth, storage::Engine& engine, OnChange on_change) {
-  std::unique_ptr<CatalogState> self(new CatalogState(engine, std::move(on_change)));
-  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine, false));
+    const catalog::BirthCertificate& birth, storage::Engine& engine, OnChange on_change,
+    uint32_t known_level) {
+  std::unique_ptr<CatalogState> self(new CatalogState(engine, std::move(on_change), known_level));
+  KDB_RETURN_IF_ERROR(self->Load(birth));
+  return self;
+}
+
+absl::Status CatalogState::Load(const catalog::BirthCertificate& birth) {
+  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_, false));
   std::string bytes;
-  KDB_ASSIGN_OR_RETURN(bool found, engine.Get(kStateKey, &bytes));
-  self->applied_ = BirthConf(birth);
+  KDB_ASSIGN_OR_RETURN(bool found, engine_.Get(kStateKey, &bytes));
+  applied_ = BirthConf(birth);
   metalog::State state = InitialState(birth);
   if (record.applied_index > 0) {
-    if (!raft::DecodeConfState(record.membership, &self->applied_.conf)) {
+    if (!raft::DecodeConfState(record.membership, &applied_.conf)) {
       return absl::DataLossError("the membership in the system record is damaged");
     }
-    self->applied_.index = record.applied_index;
-    self->applied_.term = record.applied_term;
+    applied_.index = record.applied_index;
+    applied_.term = record.applied_term;
+    level_ = record.apply_level;
   }
-  if (record.apply_level > kApplyLevel) {
-    return absl::DataLossError(fmt::format(
-        "the catalog has apply level {}, this kdb-meta knows up to {}: start a newer one",
-        record.apply_level, kApplyLevel));
+  if (level_ > known_level_) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the catalog has apply level {}, this kdb-meta knows up to {}: start a newer one", level_,
+        known_level_));
   }
   if (found) {
     KDB_ASSIGN_OR_RETURN(state, DecodeState(bytes));
@@ -90,64 +98,77 @@ absl::StatusOr<std::unique_ptr<CatalogState>> CatalogState::Open(
         fmt::format("the state is of cluster {}, the birth certificate of {}",
                     state.catalog().cluster_id(), birth.cluster_id()));
   }
-  self->state_ = std::make_shared<const metalog::State>(std::move(state));
-  return self;
+  state_ = std::make_shared<const metalog::State>(std::move(state));
+  return absl::OkStatus();
 }
 
 absl::Status CatalogState::Apply(std::span<const raftnode::CommittedEntry> entries,
                                  std::vector<Payload>* results) {
-  std::vector<Payload> made;
-  raftnode::AppliedState applied = applied_;
-  std::shared_ptr<metalog::State> next;
-  KDB_RETURN_IF_ERROR(Execute(entries, &made, &applied, &next));
-  KDB_RETURN_IF_ERROR(Write(applied, next.get()));
-  applied_ = std::move(applied);
-  results->insert(results->end(), std::make_move_iterator(made.begin()),
-                  std::make_move_iterator(made.end()));
-  if (next != nullptr) {
-    state_ = std::move(next);
+  Staged staged{.applied = applied_, .level = level_};
+  for (const raftnode::CommittedEntry& committed : entries) {
+    const raft::Entry& entry = committed.entry;
+    Payload result;
+    if (entry.type == raft::EntryType::kNormal && !entry.data.empty()) {
+      KDB_ASSIGN_OR_RETURN(result, Execute(entry, &staged));
+    }
+    staged.results.push_back(std::move(result));
+    staged.applied.index = entry.index;
+    staged.applied.term = entry.term;
+    if (committed.conf) staged.applied.conf = *committed.conf;
+  }
+  KDB_RETURN_IF_ERROR(Write(staged));
+  applied_ = std::move(staged.applied);
+  level_ = staged.level;
+  results->insert(results->end(), std::make_move_iterator(staged.results.begin()),
+                  std::make_move_iterator(staged.results.end()));
+  if (staged.state != nullptr) {
+    state_ = std::move(staged.state);
     if (on_change_) on_change_(state_);
   }
   return absl::OkStatus();
 }
 
-absl::Status CatalogState::Execute(std::span<const raftnode::CommittedEntry> entries,
-                                   std::vector<Payload>* results, raftnode::AppliedState* applied,
-                                   std::shared_ptr<metalog::State>* next) const {
-  for (const raftnode::CommittedEntry& committed : entries) {
-    const raft::Entry& entry = committed.entry;
-    Payload result;
-    if (entry.type == raft::EntryType::kNormal && !entry.data.empty()) {
-      if (*next == nullptr) *next = std::make_shared<metalog::State>(*state_);
-      metalog::Command command;
-      if (!command.ParseFromArray(entry.data.view().data(), static_cast<int>(entry.data.size()))) {
-        result = Refusal("the log entry is not a command", (*next)->catalog().version());
-      } else if (command.level() > kApplyLevel) {
-        return absl::FailedPreconditionError(fmt::format(
-            "log entry {} needs apply level {}, this kdb-meta knows up to {}: start a newer one",
-            entry.index, command.level(), kApplyLevel));
-      } else {
-        result = Payload(Serialize(ApplyCommand(command, entry.index, next->get())));
-      }
-    }
-    results->push_back(std::move(result));
-    applied->index = entry.index;
-    applied->term = entry.term;
-    if (committed.conf) applied->conf = *committed.conf;
+absl::StatusOr<Payload> CatalogState::Execute(const raft::Entry& entry, Staged* staged) const {
+  if (staged->state == nullptr) staged->state = std::make_shared<metalog::State>(*state_);
+  const uint64_t version = staged->state->catalog().version();
+  metalog::Command command;
+  if (!command.ParseFromArray(entry.data.view().data(), static_cast<int>(entry.data.size()))) {
+    return Refusal("the log entry is not a command", version);
   }
-  return absl::OkStatus();
+  KDB_RETURN_IF_ERROR(CheckKnown(command, entry.index));
+  if (command.has_raise_level()) {
+    staged->level = std::max(staged->level, command.raise_level().level());
+    metalog::Result result;
+    result.set_version(version);
+    return Payload(Serialize(result));
+  }
+  return Payload(Serialize(ApplyCommand(command, entry.index, staged->state.get())));
 }
 
-absl::Status CatalogState::Write(const raftnode::AppliedState& applied,
-                                 const metalog::State* changed) {
+// Skipping a command would make this replica's catalog another than that of those that know it.
+absl::Status CatalogState::CheckKnown(const metalog::Command& command, raft::Index index) const {
+  uint32_t level = std::max(command.level(), command.raise_level().level());
+  // A kind that is unknown is kept among the unknown fields.
+  const bool unknown_kind = command.kind_case() == metalog::Command::KIND_NOT_SET &&
+                            !command.GetReflection()->GetUnknownFields(command).empty();
+  if (level <= known_level_ && !unknown_kind) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "log entry {} needs {}, this kdb-meta knows up to level {}: start a newer one", index,
+      unknown_kind ? "a kind of command that is not known here"
+                   : fmt::format("apply level {}", level),
+      known_level_));
+}
+
+absl::Status CatalogState::Write(const Staged& staged) {
   std::unique_ptr<storage::WriteBatch> batch = engine_.NewBatch();
-  if (changed != nullptr)
-    batch->Put(kStateKey, std::string(1, kStateVersion) + Serialize(*changed));
+  if (staged.state != nullptr) {
+    batch->Put(kStateKey, std::string(1, kStateVersion) + Serialize(*staged.state));
+  }
   storage::SystemRecord record;
-  record.applied_index = applied.index;
-  record.applied_term = applied.term;
-  record.membership = raft::EncodeConfState(applied.conf);
-  record.apply_level = kApplyLevel;
+  record.applied_index = staged.applied.index;
+  record.applied_term = staged.applied.term;
+  record.membership = raft::EncodeConfState(staged.applied.conf);
+  record.apply_level = staged.level;
   batch->Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(record));
   return engine_.Write(*batch);
 }
@@ -160,7 +181,7 @@ absl::StatusOr<raft::Index> CatalogState::PersistedIndex() const {
 absl::Status CatalogState::Flush() { return engine_.Flush(); }
 
 Payload EncodeCommand(metalog::Command command) {
-  command.set_level(kApplyLevel);
+  command.set_level(LevelOf(command));
   return Payload(Serialize(command));
 }
 

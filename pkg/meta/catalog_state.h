@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkg/meta/catalog_rules.h"
 #include "pkg/raftnode/state_machine.h"
 #include "pkg/storage/engine.h"
 #include "proto/meta_log.pb.h"
@@ -26,33 +27,45 @@ class CatalogState final : public raftnode::StateMachine {
 
   // Reads the state from `engine`, which outlives the object; an empty one holds the state at the
   // cluster's birth. DATA_LOSS when the records are damaged, of another cluster, or of a newer
-  // version.
+  // version; FAILED_PRECONDITION when their apply level is above `known_level` (tests of upgrades
+  // know more).
   static absl::StatusOr<std::unique_ptr<CatalogState>> Open(const catalog::BirthCertificate& birth,
                                                             storage::Engine& engine,
-                                                            OnChange on_change);
+                                                            OnChange on_change,
+                                                            uint32_t known_level = kApplyLevel);
 
   // As of the last Apply, on the apply role.
   const StatePtr& state() const { return state_; }
 
   raftnode::AppliedState applied() const override { return applied_; }
-  // A command of a higher level than this program knows is FAILED_PRECONDITION: the replica halts.
+  // A command that needs a higher level than this program knows, or raises it to one, is
+  // FAILED_PRECONDITION: the replica halts before it (FORMAT.md).
   absl::Status Apply(std::span<const raftnode::CommittedEntry> entries,
                      std::vector<Payload>* results) override;
   absl::StatusOr<raft::Index> PersistedIndex() const override;
   absl::Status Flush() override;
 
  private:
-  CatalogState(storage::Engine& engine, OnChange on_change);
+  // What an Apply changes, before it is written.
+  struct Staged {
+    raftnode::AppliedState applied;
+    uint32_t level = kBirthLevel;
+    std::shared_ptr<metalog::State> state = nullptr;  // a copy, once something asks for one
+    std::vector<Payload> results = {};
+  };
 
-  // Results of the entries, on a copy of the state that stays empty while nothing asks for one.
-  absl::Status Execute(std::span<const raftnode::CommittedEntry> entries,
-                       std::vector<Payload>* results, raftnode::AppliedState* applied,
-                       std::shared_ptr<metalog::State>* next) const;
-  absl::Status Write(const raftnode::AppliedState& applied, const metalog::State* changed);
+  CatalogState(storage::Engine& engine, OnChange on_change, uint32_t known_level);
+
+  absl::Status Load(const catalog::BirthCertificate& birth);
+  absl::StatusOr<Payload> Execute(const raft::Entry& entry, Staged* staged) const;
+  absl::Status CheckKnown(const metalog::Command& command, raft::Index index) const;
+  absl::Status Write(const Staged& staged);
 
   storage::Engine& engine_;
   const OnChange on_change_;
+  const uint32_t known_level_;
   raftnode::AppliedState applied_;
+  uint32_t level_ = kBirthLevel;  // in force
   StatePtr state_;
 };
 

@@ -110,6 +110,46 @@ TEST_F(CatalogStateTest, HaltsAtACommandOfANewerVersion) {
   EXPECT_EQ((*state)->applied().index, 0u);
 }
 
+TEST_F(CatalogStateTest, HaltsAtAKindThatItDoesNotKnow) {
+  auto state = Open();
+  metalog::Command command;
+  command.set_level(kApplyLevel);
+  // Field 1000 of the next release's Command.
+  command.GetReflection()->MutableUnknownFields(&command)->AddLengthDelimited(1000)->assign("x");
+  std::vector<Payload> results;
+  absl::Status status =
+      (*state)->Apply({{EntryOf(1, Payload(command.SerializeAsString()))}}, &results);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a kind of command that is not known"));
+  EXPECT_EQ((*state)->applied().index, 0u);
+}
+
+// A command of today, proposed by a newer release before the level is raised.
+TEST_F(CatalogStateTest, CommandsNeedNoMoreThanTheirLevel) {
+  metalog::Command command = *ParseCommand("joined gid=1");
+  ASSERT_TRUE(command.ParseFromString(std::string(EncodeCommand(command).view())));
+  EXPECT_EQ(command.level(), kBirthLevel);
+}
+
+TEST_F(CatalogStateTest, ALevelIsRaisedForEver) {
+  metalog::Command raise;
+  raise.mutable_raise_level()->set_level(kApplyLevel + 1);
+  auto newer = CatalogState::Open(MetaBirth(), *engine_, nullptr, kApplyLevel + 1);
+  metalog::Command lower;
+  lower.mutable_raise_level()->set_level(kApplyLevel);
+  std::vector<Payload> results;
+  absl::Status halted = (*Open())->Apply({{EntryOf(1, EncodeCommand(raise))}}, &results);
+  EXPECT_TRUE(absl::IsFailedPrecondition(halted)) << halted;
+  EXPECT_THAT(std::string(halted.message()), HasSubstr("needs apply level 2"));
+  const std::vector<raftnode::CommittedEntry> log = {EntryOf(1, EncodeCommand(raise)),
+                                                     EntryOf(2, EncodeCommand(lower))};
+  ASSERT_TRUE((*newer)->Apply(log, &results).ok());
+  EXPECT_EQ(DecodeResult(results[0])->code(), 0);
+  EXPECT_EQ(storage::ReadSystemRecord(*engine_, false)->apply_level, kApplyLevel + 1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Open().status()));
+  EXPECT_TRUE(CatalogState::Open(MetaBirth(), *engine_, nullptr, kApplyLevel + 1).ok());
+}
+
 TEST_F(CatalogStateTest, RefusesAnotherClustersStateAndDamage) {
   auto state = Open();
   std::vector<Payload> results;
