@@ -63,7 +63,6 @@ std::unique_ptr<WriteBatch> WriteWindow::Take(uint64_t seq) {
 
 void WriteWindow::NoteSent(WriteBatch& batch) {
   batch.outstanding = true;
-  batch.sent_before = true;
   ++batch.doubts;
 }
 

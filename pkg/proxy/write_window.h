@@ -23,7 +23,6 @@ struct WriteBatch {
   std::vector<OpPtr> ops;
   bool outstanding = false;  // sent on the present link, not answered
   uint32_t doubts = 0;       // sends that may have reached a log and whose fate is not known
-  bool sent_before = false;
 
   // Whether an earlier send than the one now being answered may have been executed.
   bool doubtful_before() const { return doubts > (outstanding ? 1u : 0u); }
