@@ -59,7 +59,7 @@ void FillStatus(GroupMember& member, shardpb::StatusReply* reply) {
 
 }  // namespace
 
-AdminService::AdminService(AdminBackend& backend, const CatalogCache& catalog, std::string version,
+AdminService::AdminService(AdminBackend& backend, CatalogCache& catalog, std::string version,
                            obs::Logger logger)
     : backend_(backend),
       catalog_(catalog),
@@ -87,7 +87,11 @@ grpc::ServerUnaryReactor* AdminService::AcceptBirth(grpc::CallbackServerContext*
                   absl::InvalidArgumentError(
                       "this is a kv server: a certificate of the meta group is not for it"));
   }
-  return Finish(context, backend_.AcceptBirth(request->certificate()));
+  const std::string& cluster_id = request->certificate().cluster_id();
+  if (absl::Status s = catalog_.CheckCluster(cluster_id); !s.ok()) return Finish(context, s);
+  absl::Status accepted = backend_.AcceptBirth(request->certificate());
+  if (accepted.ok()) catalog_.Adopt(cluster_id);
+  return Finish(context, accepted);
 }
 
 grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* context,

@@ -27,7 +27,7 @@ class AdminBackend {
 // Thread-safe. Calls are short; those that wait for the log complete in its callbacks.
 class AdminService final : public shardpb::Admin::CallbackService {
  public:
-  AdminService(AdminBackend& backend, const CatalogCache& catalog, std::string version,
+  AdminService(AdminBackend& backend, CatalogCache& catalog, std::string version,
                obs::Logger logger);
 
   grpc::ServerUnaryReactor* Identify(grpc::CallbackServerContext*, const shardpb::IdentifyRequest*,
@@ -53,7 +53,7 @@ class AdminService final : public shardpb::Admin::CallbackService {
                 grpc::ServerUnaryReactor* reactor);
 
   AdminBackend& backend_;
-  const CatalogCache& catalog_;
+  CatalogCache& catalog_;
   const std::string version_;
   const obs::Logger logger_;
 };

@@ -1,48 +1,77 @@
 #include "pkg/server/catalog_cache.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "pkg/base/coding.h"
 #include "pkg/base/crc32c.h"
+#include "pkg/base/status.h"
 
 namespace kdb::server {
 namespace {
 
-// Checksum (4 bytes, little endian) of the rest, then the serialized catalog.
+// Version byte, checksum (4 bytes, little endian) of the rest, then the serialized catalog. Written
+// under a temporary name: after a crash the file is the one before or the new one.
+constexpr uint8_t kVersion = 1;
+
 std::string Encode(const catalog::Catalog& catalog) {
   std::string body = catalog.SerializeAsString();
   std::string out;
+  AppendLittle(out, kVersion);
   AppendLittle(out, Crc32c(body));
   return out + body;
 }
 
-bool Decode(std::string_view bytes, catalog::Catalog* catalog) {
+absl::StatusOr<catalog::Catalog> Decode(std::string_view bytes) {
   ByteReader reader(bytes);
+  auto version = reader.Little<uint8_t>();
   auto crc = reader.Little<uint32_t>();
   std::string_view body = reader.rest();
-  return reader.ok() && crc == Crc32c(body) &&
-         catalog->ParseFromArray(body.data(), static_cast<int>(body.size()));
+  if (!reader.ok()) return absl::DataLossError("it is cut short");
+  if (version != kVersion) return absl::DataLossError(fmt::format("unknown version {}", version));
+  catalog::Catalog catalog;
+  if (crc != Crc32c(body) || !catalog.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return absl::DataLossError("checksum mismatch");
+  }
+  return catalog;
 }
 
 }  // namespace
 
-CatalogCache::CatalogCache(FileSystem& fs, std::string path, obs::Logger logger)
-    : fs_(fs), path_(std::move(path)), logger_(std::move(logger)) {
+CatalogCache::CatalogCache(FileSystem& fs, std::string path, obs::Logger logger,
+                           std::string cluster_id)
+    : fs_(fs),
+      path_(std::move(path)),
+      logger_(std::move(logger)),
+      cluster_id_(std::move(cluster_id)) {
+  Load();
+}
+
+void CatalogCache::Load() {
   absl::StatusOr<std::string> bytes = ReadFile(fs_, path_);
   if (absl::IsNotFound(bytes.status())) return;
+  absl::StatusOr<catalog::Catalog> catalog = bytes.ok() ? Decode(*bytes) : bytes.status();
   MutexLock lock(mu_);
-  if (!bytes.ok() || !Decode(*bytes, &catalog_)) {
-    logger_->warn("{}: the cached catalog cannot be read and is ignored: {}", path_,
-                  bytes.ok() ? "checksum mismatch" : std::string(bytes.status().message()));
-    catalog_.Clear();
+  absl::Status status = catalog.ok() ? CheckClusterLocked(catalog->cluster_id()) : catalog.status();
+  if (!status.ok()) {
+    logger_->warn("{}: the cached catalog is ignored: {}", path_, std::string(status.message()));
+    return;
   }
+  cluster_id_ = catalog->cluster_id();
+  catalog_ = *std::move(catalog);
 }
 
 bool CatalogCache::Update(const catalog::Catalog& catalog) {
   MutexLock writing(write_mu_);
   {
     MutexLock lock(mu_);
+    if (absl::Status s = CheckClusterLocked(catalog.cluster_id()); !s.ok()) {
+      logger_->warn("a catalog is refused: {}", std::string(s.message()));
+      return false;
+    }
     if (catalog.version() <= catalog_.version()) return false;
+    cluster_id_ = catalog.cluster_id();
     catalog_ = catalog;
   }
   if (absl::Status s = WriteFileDurably(fs_, path_, Encode(catalog)); !s.ok()) {
@@ -54,6 +83,30 @@ bool CatalogCache::Update(const catalog::Catalog& catalog) {
 catalog::Catalog CatalogCache::Get() const {
   MutexLock lock(mu_);
   return catalog_;
+}
+
+std::string CatalogCache::cluster_id() const {
+  MutexLock lock(mu_);
+  return cluster_id_;
+}
+
+absl::Status CatalogCache::CheckCluster(const std::string& cluster_id) const {
+  MutexLock lock(mu_);
+  return CheckClusterLocked(cluster_id);
+}
+
+absl::Status CatalogCache::CheckClusterLocked(const std::string& cluster_id) const {
+  if (cluster_id_.empty() || cluster_id == cluster_id_) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "this server follows cluster {}, not {}: check which meta servers it is configured with. If "
+      "it was never born and is to change, stop it, remove {} and start it again",
+      cluster_id_, cluster_id, path_));
+}
+
+void CatalogCache::Adopt(const std::string& cluster_id) {
+  MutexLock lock(mu_);
+  if (cluster_id_ != cluster_id) catalog_.Clear();
+  cluster_id_ = cluster_id;
 }
 
 }  // namespace kdb::server
