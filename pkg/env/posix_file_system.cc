@@ -88,7 +88,7 @@ class PosixFile : public File {
   }
 
   absl::StatusOr<uint64_t> Size() const override {
-    struct stat st;
+    struct stat st = {};
     if (::fstat(fd_.get(), &st) != 0) return FromErrno("fstat", path_);
     return static_cast<uint64_t>(st.st_size);
   }
@@ -140,7 +140,7 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<bool> Exists(const std::string& path) override {
-    struct stat st;
+    struct stat st = {};
     if (::stat(path.c_str(), &st) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
     return FromErrno("stat", path);
@@ -165,7 +165,7 @@ class PosixFileSystem : public FileSystem {
   absl::Status CreateDir(const std::string& dir) override {
     if (::mkdir(dir.c_str(), 0755) == 0) return absl::OkStatus();
     int error = errno;
-    struct stat st;
+    struct stat st = {};
     if (error == EEXIST && ::stat(dir.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
       return absl::OkStatus();
     }
@@ -191,7 +191,7 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<uint64_t> FileSize(const std::string& path) override {
-    struct stat st;
+    struct stat st = {};
     if (::stat(path.c_str(), &st) != 0) return FromErrno("stat", path);
     return static_cast<uint64_t>(st.st_size);
   }

@@ -142,7 +142,7 @@ void Core::HandleHeartbeatReply(const Message& m, Progress& from) {
 }
 
 absl::Status Core::TransferLeader(NodeId target) {
-  auto refuse = [](std::string why) { return absl::FailedPreconditionError(std::move(why)); };
+  auto refuse = [](const std::string& why) { return absl::FailedPreconditionError(why); };
   if (role_ != Role::kLeader) return refuse("not the leader");
   if (target == config_.id) return refuse(fmt::format("node {} leads already", target));
   const Progress* to = tracker_.Find(target);

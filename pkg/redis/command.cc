@@ -61,8 +61,8 @@ class Table {
 };
 
 const Table& TheTable() {
-  static const Table table;
-  return table;
+  static const Table kTable;
+  return kTable;
 }
 
 // In Redis's words; it takes arguments for C strings.
