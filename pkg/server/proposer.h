@@ -15,7 +15,7 @@ namespace kdb::server {
 // Thread-safe.
 class Proposer {
  public:
-  explicit Proposer(const Clock& clock) : clock_(clock), log_clock_(clock) {}
+  explicit Proposer(const Clock& clock) : log_clock_(clock) {}
 
   // Before the first Propose; nullptr before the node goes: later proposals are UNAVAILABLE. As
   // RaftNode::Propose; also UNAVAILABLE while a new leader does not know a majority's clocks.
@@ -33,7 +33,6 @@ class Proposer {
   int64_t SkewMs();
 
  private:
-  const Clock& clock_;
   Mutex mu_;
   kv::LogClock log_clock_ ABSL_GUARDED_BY(mu_);
   raftnode::RaftNode* node_ ABSL_GUARDED_BY(mu_) = nullptr;
