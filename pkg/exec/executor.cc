@@ -22,9 +22,9 @@ Executors AllExecutors() {
 }
 
 Executor FindExecutor(std::string_view name) {
-  static const Executors executors = AllExecutors();
-  auto it = executors.find(name);
-  return it == executors.end() ? nullptr : it->second;
+  static const Executors kExecutors = AllExecutors();
+  auto it = kExecutors.find(name);
+  return it == kExecutors.end() ? nullptr : it->second;
 }
 
 }  // namespace

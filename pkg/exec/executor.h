@@ -37,14 +37,14 @@ struct Limits {
 
 // Where a command runs.
 struct Environment {
-  const storage::Reader& reader;  // for writes: the overlay itself
-  storage::Overlay* writer;       // nullptr: reads only
-  SipKey hash_seed;
+  const storage::Reader& reader;       // for writes: the overlay itself
+  storage::Overlay* writer = nullptr;  // nullptr: reads only
+  SipKey hash_seed = {};
   const SlotSet& owned;  // keyless commands cover these
   KeyCounts& counts;
   Limits limits;
-  int64_t now_ms;  // log time: what expires by it is hidden from readers and deleted by writers
-  uint64_t* rev;   // the group's counter: incremented per mutating command
+  int64_t now_ms = 0;  // log time: what expires by it is hidden from readers and deleted by writers
+  uint64_t* rev = nullptr;  // the group's counter: incremented per mutating command
   // When set: raised to the latest expiry time of the keys that were hidden because their time has
   // come. A read that hides a key which was there by applied log time must not be answered yet
   // (design 4), so its caller asks.

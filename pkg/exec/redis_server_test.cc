@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
 
 #include "pkg/base/check.h"
 #include "pkg/resp/reply_reader.h"
@@ -44,7 +45,7 @@ std::string Encode(const std::vector<std::string>& command) {
 
 RedisServer::RedisServer(const std::vector<std::string>& options) {
   dir_ = testing::TempDir() + "/redis.XXXXXX";
-  KDB_CHECK(mkdtemp(dir_.data()) != nullptr, "{}: {}", dir_, std::strerror(errno));
+  KDB_CHECK(mkdtemp(dir_.data()) != nullptr, "{}: {}", dir_, std::system_category().message(errno));
   socket_path_ = dir_ + "/socket";
   Start(options);
   Connect();
@@ -77,7 +78,7 @@ void RedisServer::Connect() {
   KDB_CHECK(socket_path_.size() < sizeof(address.sun_path), "{}", socket_path_);
   std::memcpy(address.sun_path, socket_path_.c_str(), socket_path_.size() + 1);
   KDB_CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "{}",
-            std::strerror(errno));
+            std::system_category().message(errno));
 }
 
 RedisServer::~RedisServer() {
@@ -93,7 +94,7 @@ std::vector<std::string> RedisServer::Run(const std::vector<std::vector<std::str
   for (const auto& command : commands) out += Encode(command);
   for (size_t sent = 0; sent < out.size();) {
     ssize_t n = write(fd_, out.data() + sent, out.size() - sent);
-    KDB_CHECK(n > 0, "{}", std::strerror(errno));
+    KDB_CHECK(n > 0, "{}", std::system_category().message(errno));
     sent += n;
   }
   std::vector<std::string> replies;

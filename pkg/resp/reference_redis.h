@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "pkg/base/check.h"
 #include "pkg/resp/reply_reader.h"
@@ -32,7 +33,7 @@ class ReferenceConnection {
     KDB_CHECK(fd_ >= 0 && socket_path.size() < sizeof(address.sun_path));
     std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
     KDB_CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0,
-              "connect to {}: {}", socket_path, std::strerror(errno));
+              "connect to {}: {}", socket_path, std::system_category().message(errno));
   }
   ~ReferenceConnection() { close(fd_); }
   ReferenceConnection(const ReferenceConnection&) = delete;
@@ -85,7 +86,8 @@ class ReferenceRedis {
  public:
   ReferenceRedis() {
     std::string directory = std::filesystem::temp_directory_path() / "kdb-redis-XXXXXX";
-    KDB_CHECK(mkdtemp(directory.data()) != nullptr, "mkdtemp: {}", std::strerror(errno));
+    KDB_CHECK(mkdtemp(directory.data()) != nullptr, "mkdtemp: {}",
+              std::system_category().message(errno));
     directory_ = directory;
     int log[2];
     KDB_CHECK(pipe2(log, O_CLOEXEC) == 0);

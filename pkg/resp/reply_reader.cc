@@ -199,7 +199,7 @@ Reply Build(Tokenizer* tokens) {
 
 std::optional<size_t> ReplyLength(std::string_view in) {
   Tokenizer tokens(in);
-  std::array<size_t, kMaxNesting> left;  // elements still to come, per open aggregate
+  std::array<size_t, kMaxNesting> left{};  // elements still to come, per open aggregate
   size_t depth = 0;
   for (;;) {
     Token token;

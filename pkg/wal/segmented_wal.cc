@@ -76,7 +76,7 @@ absl::Status SegmentedWal::Start(const SegmentHeader& header,
   return before->file->Truncate(header.prev_end);
 }
 
-absl::Status SegmentedWal::Broken(absl::Status status) {
+absl::Status SegmentedWal::Broken(const absl::Status& status) {
   broken_ = absl::Status(
       absl::IsResourceExhausted(status) ? absl::StatusCode::kInternal : status.code(),
       fmt::format("{}; the raft log cannot be written any more", std::string(status.message())));

@@ -43,7 +43,7 @@ class SegmentedWal : public Wal {
 
  private:
   // Remembers the first error that leaves the files in doubt; nothing is written after it.
-  absl::Status Broken(absl::Status status);
+  absl::Status Broken(const absl::Status& status);
   // Makes room for `bytes` more in the current segment, or starts the next.
   absl::Status MakeRoom(uint64_t bytes);
   SegmentHeader NextHeader() const;
