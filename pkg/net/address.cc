@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <utility>
 
 #include "pkg/base/status.h"
@@ -21,7 +22,14 @@ absl::Status CannotListen(const std::string& address, const asio::error_code& er
 
 absl::StatusOr<HostPort> ParseAddress(std::string_view address) {
   size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon + 1 == address.size()) {
+  uint16_t port = 0;
+  bool numeric = colon != std::string_view::npos;
+  if (numeric) {
+    const char* end = address.data() + address.size();
+    auto parsed = std::from_chars(address.data() + colon + 1, end, port);
+    numeric = parsed.ec == std::errc() && parsed.ptr == end;
+  }
+  if (!numeric) {
     return absl::InvalidArgumentError(fmt::format("{} is not host:port", address));
   }
   std::string_view host = address.substr(0, colon);

@@ -10,10 +10,13 @@
 #include <asio/connect.hpp>
 #include <asio/post.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <utility>
 
-#include "pkg/base/crc32c.h"
+#include "pkg/base/status.h"
 #include "pkg/net/address.h"
 
 namespace kdb::net {
@@ -23,9 +26,8 @@ using asio::ip::tcp;
 using std::chrono::seconds;
 
 constexpr auto kDialTimeout = seconds(2);
-constexpr auto kLinger = seconds(1);
+constexpr auto kLinger = seconds(1);  // for the peer to read why
 constexpr int kDeadPeerSeconds = 10;
-constexpr size_t kInputBytes = 64 << 10;
 constexpr size_t kMaxGather = 64;
 
 // Bounds on how long a dead or unreachable peer goes unnoticed; none of them can fail on a socket
@@ -42,6 +44,17 @@ void SetOptions(tcp::socket& socket) {
   set(TCP_KEEPIDLE, kDeadPeerSeconds / 2);
   set(TCP_KEEPINTVL, 1);
   set(TCP_KEEPCNT, kDeadPeerSeconds / 2);
+}
+
+// An address that needs no resolver; those share one thread.
+std::optional<tcp::endpoint> ParseLiteral(const HostPort& where) {
+  asio::error_code error;
+  asio::ip::address address = asio::ip::make_address(where.host, error);
+  uint16_t port = 0;
+  const char* end = where.port.data() + where.port.size();
+  auto parsed = std::from_chars(where.port.data(), end, port);
+  if (error || parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return tcp::endpoint(address, port);
 }
 
 absl::Status Broken(std::string_view what, const std::string& peer, std::string_view why) {
@@ -78,8 +91,13 @@ std::shared_ptr<Connection> Connection::Adopt(tcp::socket socket) {
   return connection;
 }
 
-void Connection::Start(std::unique_ptr<Handler> handler) {
+void Connection::Start(std::unique_ptr<Handler> handler, std::chrono::milliseconds hello_timeout) {
   handler_ = std::move(handler);
+  greeted_ = false;
+  timer_.expires_after(hello_timeout);
+  timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
+    if (!stopped && !self->greeted_) self->Fail(absl::DeadlineExceededError("no hello came"));
+  });
   Open();
 }
 
@@ -101,8 +119,7 @@ size_t Connection::queued_bytes() const {
 void Connection::Fail(const absl::Status& why) {
   MutexLock lock(mu_);
   if (state_ == State::kClosed || state_ == State::kFailing) return;
-  bool open = state_ == State::kOpen;
-  if (!open) return PostClose(why);
+  if (state_ == State::kDialing) return PostClose(why);
   queue_.push_back(ToErrorFrame(why));
   queued_bytes_ += queue_.back().size();
   state_ = State::kFailing;
@@ -164,31 +181,36 @@ void Connection::ConsumeLocked(size_t sent) {
 }
 
 void Connection::WaitWritable() {
-  if (state() == State::kClosed) return;
+  if (state_ == State::kClosed) return;
   socket_.async_wait(tcp::socket::wait_write,
                      [self = shared_from_this()](const asio::error_code& error) {
-                       if (error) return;  // closed meanwhile
-                       MutexLock lock(self->mu_);
-                       self->waits_writable_ = false;
-                       if (self->state_ != State::kClosed) self->FlushLocked();
+                       if (!error) self->OnWritable();  // else it was closed meanwhile
                      });
+}
+
+void Connection::OnWritable() {
+  {
+    MutexLock lock(mu_);
+    if (state_ == State::kClosed) return;
+    waits_writable_ = false;
+    FlushLocked();
+  }
+  if (state_ == State::kFailing) LingerOut();
 }
 
 // --- Opening.
 
 void Connection::Resolve(const std::string& address) {
-  if (state() == State::kClosed) return;
+  if (state_ == State::kClosed) return;
   absl::StatusOr<HostPort> where = ParseAddress(address);
   if (!where.ok()) return CloseNow(where.status());
   timer_.expires_after(kDialTimeout);
   timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
-    if (!stopped) self->CloseNow(Broken("connecting to", self->peer_, "timed out"));
+    if (!stopped && self->state_ == State::kDialing) {
+      self->CloseNow(Broken("connecting to", self->peer_, "timed out"));
+    }
   });
-  asio::error_code no_literal;
-  asio::ip::address literal = asio::ip::make_address(where->host, no_literal);
-  if (!no_literal) {
-    return Connect({tcp::endpoint(literal, static_cast<uint16_t>(std::atoi(where->port.c_str())))});
-  }
+  if (std::optional<tcp::endpoint> literal = ParseLiteral(*where)) return Connect({*literal});
   auto resolver = std::make_shared<tcp::resolver>(socket_.get_executor());
   resolver->async_resolve(
       where->host, where->port,
@@ -202,12 +224,12 @@ void Connection::Resolve(const std::string& address) {
 }
 
 void Connection::Connect(const std::vector<tcp::endpoint>& endpoints) {
-  if (state() == State::kClosed) return;
+  if (state_ == State::kClosed) return;
   auto candidates = std::make_shared<std::vector<tcp::endpoint>>(endpoints);
   asio::async_connect(
       socket_, *candidates,
       [self = shared_from_this(), candidates](const asio::error_code& error, const tcp::endpoint&) {
-        if (self->state() == State::kClosed) return;
+        if (self->state_ == State::kClosed) return;
         if (error) {
           return self->CloseNow(Broken("connecting to", self->peer_, error.message()));
         }
@@ -230,60 +252,34 @@ void Connection::Open() {
 // --- Receiving.
 
 void Connection::Read() {
-  MakeRoom();
-  auto space = asio::buffer(input_.bytes.data() + input_.end, input_.bytes.size() - input_.end);
+  std::span<char> space = input_.Space();
   socket_.async_read_some(
-      space, [self = shared_from_this()](const asio::error_code& error, size_t n) {
-        if (self->state() == State::kClosed) return;
-        if (error) {
-          absl::Status why = self->failure_.ok()
-                                 ? Broken("connection with", self->peer_, error.message())
-                                 : self->failure_;
-          return self->CloseNow(why);
-        }
-        self->OnRead(n);
+      asio::buffer(space.data(), space.size()),
+      [self = shared_from_this()](const asio::error_code& error, size_t n) {
+        if (self->state_ == State::kClosed) return;
+        if (!error) return self->OnRead(n);
+        self->CloseNow(self->failure_.ok() ? Broken("connection with", self->peer_, error.message())
+                                           : self->failure_);
       });
 }
 
-// Grows only as bytes come: a length alone takes no memory.
-void Connection::MakeRoom() {
-  std::vector<char>& bytes = input_.bytes;
-  size_t have = input_.end - input_.begin;
-  if (have == 0 && bytes.size() != kInputBytes) {
-    bytes = std::vector<char>(kInputBytes);
-    input_.begin = input_.end = 0;
-  } else if (input_.begin > 0) {
-    std::memmove(bytes.data(), bytes.data() + input_.begin, have);
-    input_.begin = 0;
-    input_.end = have;
-  }
-  if (input_.end == bytes.size()) bytes.resize(2 * bytes.size());
-}
-
 void Connection::OnRead(size_t n) {
-  if (state() == State::kFailing) return Read();  // discards, until the peer has read why
-  input_.end += n;
+  if (state_ == State::kFailing) return Read();  // discards, until the peer has read why
+  input_.Add(n);
   if (absl::Status status = HandleFrames(); !status.ok()) {
     if (!failure_.ok()) return CloseNow(failure_);  // the peer's own words: no answer
     Fail(status);
   }
-  if (state() != State::kClosed) Read();
+  Read();
 }
 
 absl::Status Connection::HandleFrames() {
-  while (input_.end - input_.begin >= FrameHeader::kBytes && state() == State::kOpen) {
-    std::string_view have(input_.bytes.data() + input_.begin, input_.end - input_.begin);
-    absl::StatusOr<FrameHeader> header = FrameHeader::Decode(have);
-    if (!header.ok()) return header.status();
-    size_t whole = FrameHeader::kBytes + header->body_bytes;
-    if (have.size() < whole) return absl::OkStatus();
-    std::string_view body = have.substr(FrameHeader::kBytes, header->body_bytes);
-    if (Crc32c(body) != header->crc) {
-      return absl::DataLossError("a frame's checksum is wrong: it was damaged on its way");
-    }
-    input_.begin += whole;
-    if (header->error) return failure_ = DecodeError(body);
-    if (absl::Status status = handler_->OnFrame(body); !status.ok()) return status;
+  while (state_ == State::kOpen) {
+    KDB_ASSIGN_OR_RETURN(auto frame, input_.Next(greeted_ ? kMaxFrameBytes : kMaxHelloBytes));
+    if (!frame.has_value()) break;
+    if (frame->error) return failure_ = DecodeError(frame->body);
+    KDB_RETURN_IF_ERROR(handler_->OnFrame(frame->body));
+    if (!std::exchange(greeted_, true)) timer_.cancel();
   }
   return absl::OkStatus();
 }
@@ -292,16 +288,15 @@ absl::Status Connection::HandleFrames() {
 
 // A socket that is closed with input unread resets, and the peer may not see why.
 void Connection::LingerOut() {
-  if (state() == State::kClosed) return;
-  input_.begin = input_.end = 0;
+  if (state_ == State::kClosed) return;
+  if (queued_bytes() > 0) return CloseAfter(seconds(kDeadPeerSeconds));
   asio::error_code ignored;
-  bool flushed;
-  {
-    MutexLock lock(mu_);
-    flushed = queue_.empty();
-  }
-  if (flushed) socket_.shutdown(tcp::socket::shutdown_send, ignored);
-  timer_.expires_after(kLinger);
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  CloseAfter(kLinger);
+}
+
+void Connection::CloseAfter(std::chrono::milliseconds limit) {
+  timer_.expires_after(limit);
   timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
     if (!stopped) self->CloseNow(self->failure_);
   });

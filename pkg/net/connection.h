@@ -4,6 +4,8 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -14,10 +16,11 @@
 #include "absl/status/status.h"
 #include "pkg/base/mutex.h"
 #include "pkg/net/frame.h"
+#include "pkg/net/frame_reader.h"
 
 namespace kdb::net {
 
-// What a connection tells its user, on its loop.
+// What a connection tells its user, on its loop. It may use the connection meanwhile.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -34,9 +37,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   // meanwhile waits. `io` is run by one thread and outlives the connection.
   static std::shared_ptr<Connection> Dial(asio::io_context& io, const std::string& address,
                                           Service service, std::unique_ptr<Handler> handler);
-  // An accepted socket behind its preface; Start follows, both on the loop.
+  // An accepted socket behind its preface; Start follows, both on the loop. The first frame is a
+  // hello: of at most kMaxHelloBytes, there in time.
   static std::shared_ptr<Connection> Adopt(asio::ip::tcp::socket socket);
-  void Start(std::unique_ptr<Handler> handler);
+  void Start(std::unique_ptr<Handler> handler, std::chrono::milliseconds hello_timeout);
 
   ~Connection();
   Connection(const Connection&) = delete;
@@ -47,7 +51,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void Send(std::string frame);
   // What Send has not got rid of.
   size_t queued_bytes() const;
-  // Sends `why` behind what is queued, then closes.
+  // Sends `why` behind what is queued, then closes; after some seconds in any case.
   void Fail(const absl::Status& why);
   // Drops what is queued.
   void Close();
@@ -57,12 +61,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
  private:
   enum class State { kDialing, kOpen, kFailing, kClosed };
-  struct Input {
-    std::vector<char> bytes;
-    size_t begin = 0;  // of what is not yet handled
-    size_t end = 0;
-  };
-
   explicit Connection(asio::ip::tcp::socket socket);
 
   // Any thread.
@@ -74,29 +72,28 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   // On the loop.
   void Resolve(const std::string& address);
   void Connect(const std::vector<asio::ip::tcp::endpoint>& endpoints);
-  void OnConnected();
   void Open();
   void Read();
   void OnRead(size_t n);
   absl::Status HandleFrames();
-  void MakeRoom();
   void WaitWritable();
+  void OnWritable();
   void LingerOut();
+  void CloseAfter(std::chrono::milliseconds limit);
   void CloseNow(const absl::Status& why);
-  State state() const {
-    MutexLock lock(mu_);
-    return state_;
-  }
 
   std::string peer_;
-  asio::steady_timer timer_;  // dialling, lingering
+  // The loop's.
+  asio::steady_timer timer_;  // dialling, the hello, lingering
   std::unique_ptr<Handler> handler_;
-  Input input_;
-  absl::Status failure_;
+  FrameReader input_;
+  bool greeted_ = true;   // the first frame was welcome
+  absl::Status failure_;  // why this side or the peer gave up
 
+  // Held while the socket takes what it can at once: that is what keeps the order.
   mutable Mutex mu_;
   asio::ip::tcp::socket socket_;  // asynchronous operations: on the loop; closed: under mu_
-  State state_ ABSL_GUARDED_BY(mu_) = State::kDialing;
+  std::atomic<State> state_ = State::kDialing;  // changes under mu_
   std::deque<std::string> queue_ ABSL_GUARDED_BY(mu_);
   size_t front_sent_ ABSL_GUARDED_BY(mu_) = 0;  // of queue_'s first frame
   size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;

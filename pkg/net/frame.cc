@@ -14,13 +14,13 @@ namespace {
 constexpr uint32_t kErrorBit = 1u << 31;
 constexpr std::string_view kMagic = "KDB";
 constexpr char kVersion = '1';
-constexpr size_t kMaxErrorText = 4096;
+constexpr size_t kMaxErrorText = kMaxHelloBytes - 1;
 
 void Seal(std::string& frame, uint32_t flags) {
-  std::string_view body = std::string_view(frame).substr(FrameHeader::kBytes);
-  KDB_CHECK(body.size() <= kMaxFrameBytes, "a frame is over its limit");
-  StoreLittle(frame.data(), static_cast<uint32_t>(body.size()) | flags);
-  StoreLittle(frame.data() + 4, Crc32c(body));
+  size_t body_bytes = frame.size() - FrameHeader::kBytes;
+  KDB_CHECK(body_bytes <= kMaxFrameBytes, "a frame is over its limit");
+  StoreLittle(frame.data(), static_cast<uint32_t>(body_bytes) | flags);
+  StoreLittle(frame.data() + 4, FrameChecksum(frame));
 }
 
 }  // namespace
@@ -50,16 +50,15 @@ std::string ToErrorFrame(const absl::Status& why) {
   return frame;
 }
 
-absl::StatusOr<FrameHeader> FrameHeader::Decode(std::string_view bytes) {
+FrameHeader FrameHeader::Decode(std::string_view bytes) {
   auto length = LoadLittle<uint32_t>(bytes.data());
-  FrameHeader header{.body_bytes = length & ~kErrorBit,
-                     .crc = LoadLittle<uint32_t>(bytes.data() + 4),
-                     .error = (length & kErrorBit) != 0};
-  if (header.body_bytes > kMaxFrameBytes) {
-    return absl::DataLossError(
-        fmt::format("a frame of {} bytes; the limit is {}", header.body_bytes, kMaxFrameBytes));
-  }
-  return header;
+  return {.body_bytes = length & ~kErrorBit,
+          .crc = LoadLittle<uint32_t>(bytes.data() + 4),
+          .error = (length & kErrorBit) != 0};
+}
+
+uint32_t FrameChecksum(std::string_view frame) {
+  return ExtendCrc32c(Crc32c(frame.substr(0, 4)), frame.substr(FrameHeader::kBytes));
 }
 
 absl::Status DecodeError(std::string_view body) {

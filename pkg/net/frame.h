@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +14,10 @@
 
 namespace kdb::net {
 
-inline constexpr size_t kMaxFrameBytes = 48 << 20;  // of a body: one command of 32 MiB, and room
+// Of a frame's body.
+inline constexpr size_t kMaxFrameBytes = 48 << 20;  // one command of 32 MiB, and room
+// Of the body of the dialler's first frame: strangers get no memory.
+inline constexpr size_t kMaxHelloBytes = 4 << 10;
 
 // Whole frames, header included. `body` is at most kMaxFrameBytes.
 std::string ToFrame(const google::protobuf::MessageLite& body);
@@ -30,9 +32,12 @@ struct FrameHeader {
   uint32_t crc = 0;
   bool error = false;
 
-  // The first kBytes of a frame. DATA_LOSS: longer than a frame can be.
-  static absl::StatusOr<FrameHeader> Decode(std::string_view bytes);
+  // The first kBytes of a frame, unchecked.
+  static FrameHeader Decode(std::string_view bytes);
 };
+
+// What the header of `frame`, which is whole, must have as its checksum.
+uint32_t FrameChecksum(std::string_view frame);
 
 // The status in an error frame's body; never OK.
 absl::Status DecodeError(std::string_view body);

@@ -15,7 +15,8 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr auto kPrefaceTimeout = std::chrono::seconds(10);
+// Connections that have not said what they are: who is slowest goes first.
+constexpr size_t kMaxOpenings = 1024;
 // When there are no descriptors left, trying at once would only burn a core.
 constexpr auto kErrorPause = std::chrono::milliseconds(100);
 
@@ -35,7 +36,7 @@ class Listener::Opening : public std::enable_shared_from_this<Listener::Opening>
       : listener_(&listener), socket_(std::move(socket)), timer_(socket_.get_executor()) {}
 
   void Start() {
-    timer_.expires_after(kPrefaceTimeout);
+    timer_.expires_after(listener_->options_.opening_timeout);
     timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
       if (!stopped) self->End();
     });
@@ -56,15 +57,18 @@ class Listener::Opening : public std::enable_shared_from_this<Listener::Opening>
                             [self = shared_from_this()](const asio::error_code& error, size_t n) {
                               if (self->listener_ == nullptr) return;
                               if (error) return self->End();
-                              self->have_ += n;
-                              std::string_view have(self->bytes_.data(), self->have_);
-                              if (Preface::Matches(have) && have.size() < Preface::kBytes)
-                                return self->Read();
-                              self->timer_.cancel();
-                              Listener* listener = std::exchange(self->listener_, nullptr);
-                              listener->HandOut(std::move(self->socket_), have);
-                              listener->Forget(self.get());
+                              self->OnRead(n);
                             });
+  }
+
+  void OnRead(size_t n) {
+    have_ += n;
+    std::string_view have(bytes_.data(), have_);
+    if (Preface::Matches(have) && have.size() < Preface::kBytes) return Read();
+    timer_.cancel();
+    Listener* listener = std::exchange(listener_, nullptr);
+    listener->HandOut(std::move(socket_), have);
+    listener->Forget(this);
   }
 
   Listener* listener_;  // null: ended
@@ -97,8 +101,7 @@ Listener::~Listener() {
       if (std::shared_ptr<Connection> connection = weak.lock()) connection->Close();
     }
   });
-  // What Close posted, and what that posted.
-  loop_.RunAndWait([] {});
+  // Close posted the closing, and that the handlers' last call.
   loop_.RunAndWait([] {});
 }
 
@@ -111,6 +114,7 @@ void Listener::AcceptNext() {
         if (!stopped) AcceptNext();
       });
     }
+    if (openings_.size() == kMaxOpenings) std::shared_ptr(openings_.front())->End();
     openings_.push_back(std::make_shared<Opening>(*this, std::move(socket)));
     openings_.back()->Start();
     AcceptNext();
@@ -126,7 +130,9 @@ void Listener::HandOut(tcp::socket socket, std::string_view preface) {
   socket.non_blocking(true, error);
   if (!Preface::Matches(preface)) {
     socket.set_option(tcp::no_delay(true), error);
-    if (options_.others) options_.others(socket.release(), preface);
+    if (!options_.others) return;
+    int fd = socket.release(error);
+    if (!error) options_.others(fd, preface);
     return;
   }
   std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
@@ -134,8 +140,10 @@ void Listener::HandOut(tcp::socket socket, std::string_view preface) {
   connections_.push_back(connection);
   absl::StatusOr<Service> service = Preface::Decode(preface);
   auto accept = service.ok() ? options_.services.find(*service) : options_.services.end();
-  if (accept != options_.services.end()) return connection->Start(accept->second(connection));
-  connection->Start(std::make_unique<Refused>());
+  if (accept != options_.services.end()) {
+    return connection->Start(accept->second(connection), options_.opening_timeout);
+  }
+  connection->Start(std::make_unique<Refused>(), options_.opening_timeout);
   connection->Fail(service.ok() ? absl::UnimplementedError("this server does not offer the service")
                                 : service.status());
 }

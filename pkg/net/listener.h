@@ -4,6 +4,7 @@
 
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,12 +27,13 @@ class Listener {
   struct Options {
     std::string address;  // host:port; port 0: any
     std::map<Service, Accept> services;
-    HandOver others;  // none: they are closed
+    HandOver others;                                    // none: they are closed
+    std::chrono::milliseconds opening_timeout{10'000};  // for the preface; again for the hello
   };
 
   // UNAVAILABLE names the address and the reason. `loop` outlives the listener.
   static absl::StatusOr<std::unique_ptr<Listener>> Start(Loop& loop, Options options);
-  // Closes what was accepted, its handlers included. Not from the loop.
+  // Closes what was accepted and destroys its handlers. Not from the loop.
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -44,7 +46,6 @@ class Listener {
   Listener(Loop& loop, Options options, asio::ip::tcp::acceptor acceptor);
 
   void AcceptNext();
-  void OnOpened(Opening& opening);
   void HandOut(asio::ip::tcp::socket socket, std::string_view preface);
   void Forget(const Opening* opening);
 

@@ -25,9 +25,12 @@ void Loop::RunAndWait(Task task) {
   bool done = false;
   Post([&] {
     task();
-    MutexLock lock(mu);
-    done = true;
-    ran.NotifyAll();
+    // Behind what `task` posted: else what the caller posts next could overtake that.
+    Post([&] {
+      MutexLock lock(mu);
+      done = true;
+      ran.NotifyAll();
+    });
   });
   MutexLock lock(mu);
   while (!done) ran.Wait(mu);

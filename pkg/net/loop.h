@@ -15,8 +15,8 @@ class Loop final : public Executor {
  public:
   // `name` (at most 15 bytes) is the thread's name.
   explicit Loop(std::string name);
-  // Stops after the task that is running and drops the rest. Connections must not be used
-  // afterwards.
+  // Stops after the task that is running and drops the rest. Waits for a name that is being
+  // resolved. Nobody may hold a connection any more.
   ~Loop() override;
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -29,7 +29,7 @@ class Loop final : public Executor {
   }
   size_t Backlog() const override { return executor_.Backlog(); }
 
-  // Returns when `task` has run on the loop. Not from the loop itself.
+  // Returns when `task`, and what it posted, has run on the loop. Not from the loop itself.
   void RunAndWait(Task task);
 
  private:

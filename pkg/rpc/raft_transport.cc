@@ -41,9 +41,10 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     MutexLock lock(mu_);
     if (closed_ || (connection_ == nullptr && !OpenLocked())) return false;
     size_t bytes = MessageBytes(message);
-    // An empty queue takes any message: one entry may be larger than the bound.
+    // A queue with no more than a hello takes any message: one entry may be larger than the bound.
     size_t queued = batch_bytes_ + connection_->queued_bytes();
-    if (queued > 0 && queued + bytes > shared_->options.max_queued_bytes) return false;
+    if (queued > net::kMaxHelloBytes && queued + bytes > shared_->options.max_queued_bytes)
+      return false;
     if (batch_bytes_ > 0 && batch_bytes_ + bytes > shared_->options.max_request_bytes)
       FlushLocked();
     ToProto(message, batch_.add_messages());
@@ -87,13 +88,15 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     shared_->streams.Increment();
     connection_ = net::Connection::Dial(shared_->io, peer_.address, net::Service::kRaft,
                                         std::make_unique<Watcher>(shared_from_this()));
-    raftpb::Hello& hello = *batch_.mutable_hello();
+    raftpb::StreamRequest opening;
+    raftpb::Hello& hello = *opening.mutable_hello();
     hello.set_cluster_id(shared_->self.cluster_id);
     hello.set_gid(shared_->self.gid);
     hello.set_from_id(shared_->self.id);
     hello.set_from_uuid(shared_->self.uuid);
     hello.set_to_id(peer_.id);
     hello.set_to_uuid(peer_.uuid);
+    connection_->Send(net::ToFrame(opening));
     return true;
   }
 
