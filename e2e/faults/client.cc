@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "pkg/base/status.h"
 #include "pkg/resp/reply_reader.h"
@@ -17,7 +17,7 @@ namespace kdb::e2e {
 namespace {
 
 absl::Status Broken(const char* call) {
-  return absl::UnavailableError(fmt::format("{}: {}", call, std::strerror(errno)));
+  return absl::UnavailableError(fmt::format("{}: {}", call, std::system_category().message(errno)));
 }
 
 }  // namespace

@@ -166,9 +166,9 @@ absl::Status Cluster::Leave(uint64_t gid) {
   return Done();
 }
 
-absl::Status Cluster::Move(uint64_t gid, const std::string& text) {
-  KDB_ASSIGN_OR_RETURN(std::vector<shard::Slot> slots, shard::ParseSlots(text));
-  KDB_RETURN_IF_ERROR(meta_.Move(gid, {slots.begin(), slots.end()}, options_.timeout));
+absl::Status Cluster::Move(uint64_t gid, const std::string& slots) {
+  KDB_ASSIGN_OR_RETURN(std::vector<shard::Slot> parsed, shard::ParseSlots(slots));
+  KDB_RETURN_IF_ERROR(meta_.Move(gid, {parsed.begin(), parsed.end()}, options_.timeout));
   return Done();
 }
 

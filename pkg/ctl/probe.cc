@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace kdb::ctl {
 
@@ -42,7 +42,8 @@ absl::Status ProbePortFree(uint16_t port) {
   int why = errno;
   close(fd);
   if (result == 0) return absl::OkStatus();
-  return absl::AlreadyExistsError(fmt::format("port {}: {}", port, strerror(why)));
+  return absl::AlreadyExistsError(
+      fmt::format("port {}: {}", port, std::system_category().message(why)));
 }
 
 }  // namespace kdb::ctl

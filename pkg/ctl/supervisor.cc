@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace kdb::ctl {
@@ -26,7 +27,7 @@ constexpr std::chrono::milliseconds kPoll{50};
   setpgid(0, 0);  // Ctrl-C at the terminal is for the parent, which stops its children in order
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log >= 0) {
     dup2(log, STDOUT_FILENO);
@@ -35,7 +36,7 @@ constexpr std::chrono::milliseconds kPoll{50};
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null >= 0) dup2(null, STDIN_FILENO);
   execv(argv[0], argv);
-  const char* why = strerror(errno);
+  const char* why = strerrordesc_np(errno);  // strerror may allocate
   (void)!write(STDERR_FILENO, why, strlen(why));
   _exit(127);
 }
@@ -139,7 +140,7 @@ void Supervisor::StartDueLocked(Time now) {
     bool first = s.restart_at == Time::min();
     pid_t pid = Spawn(s.spec);
     if (pid < 0) {
-      s.last_end = fmt::format("fork: {}", strerror(errno));
+      s.last_end = fmt::format("fork: {}", std::system_category().message(errno));
       s.restart_at = now + options_.last_restart;
       continue;
     }
