@@ -238,6 +238,7 @@ int Run(const Options& options) {
   }
   Plan plan(options);
   std::vector<std::thread> threads;
+  threads.reserve(workers.size());
   for (auto& worker : workers) threads.emplace_back([&] { worker->Run(&plan); });
   for (std::thread& thread : threads) thread.join();
 

@@ -12,7 +12,7 @@ template <size_t N>
 std::array<obs::Counter*, N> ByCode(obs::Registry& registry, const std::string& name,
                                     const std::string& help,
                                     const std::array<const char*, N>& codes) {
-  std::array<obs::Counter*, N> counters;
+  std::array<obs::Counter*, N> counters{};
   for (size_t i = 0; i < N; ++i) {
     counters[i] = &registry.AddCounter(name, help, {{"code", codes[i]}});
   }

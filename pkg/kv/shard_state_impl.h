@@ -49,7 +49,7 @@ class ShardStateImpl final : public ShardState {
   absl::StatusOr<raft::Index> PersistedIndex() const override;
   absl::Status Flush() override;
 
-  std::string Read(std::string_view batch, uint64_t id, int64_t now_ms,
+  std::string Read(std::string_view bytes, uint64_t id, int64_t now_ms,
                    bool* needs_tick) const override;
   bool HasExpired(int64_t now_ms) const override;
   absl::StatusOr<std::vector<SessionInfo>> OpenSessions() const override;

@@ -30,6 +30,7 @@ namespace kdb::raftnode {
 class Driver final : private RoleEvents {
  public:
   // Borrowed; all outlive the driver.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): Executors is nothing but references
   struct Parts {
     Options options;
     raft::NodeId id = raft::kNoNode;

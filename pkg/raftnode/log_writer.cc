@@ -86,7 +86,7 @@ LogWriter::Work LogWriter::TakeWork() {
   queue_.clear();
   WriteBatch& batch = work.batch;
   bool worth_a_write = batch.must_sync || !batch.entries.empty();
-  if (batch.hard_state) deferred_ = std::move(batch.hard_state);
+  if (batch.hard_state) deferred_ = batch.hard_state;
   batch.hard_state = worth_a_write ? std::exchange(deferred_, std::nullopt) : std::nullopt;
   return work;
 }

@@ -120,13 +120,13 @@ grpc::ServerUnaryReactor* AdminService::OwnSlots(grpc::CallbackServerContext* co
                                                  const shardpb::OwnSlotsRequest* request,
                                                  shardpb::OwnSlotsReply*) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  OwnSlots(*request, *context, reactor);
+  LogOwnership(*request, *context, reactor);
   return reactor;
 }
 
-void AdminService::OwnSlots(const shardpb::OwnSlotsRequest& request,
-                            grpc::CallbackServerContext& context,
-                            grpc::ServerUnaryReactor* reactor) {
+void AdminService::LogOwnership(const shardpb::OwnSlotsRequest& request,
+                                grpc::CallbackServerContext& context,
+                                grpc::ServerUnaryReactor* reactor) {
   auto member = backend_.member();
   if (member == nullptr) return reactor->Finish(rpc::ToGrpc(Passive()));
   const catalog::BirthCertificate& birth = member->birth();

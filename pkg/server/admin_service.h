@@ -49,8 +49,8 @@ class AdminService final : public shardpb::Admin::CallbackService {
                                         shardpb::SetLogLevelReply*) override;
 
  private:
-  void OwnSlots(const shardpb::OwnSlotsRequest& request, grpc::CallbackServerContext& context,
-                grpc::ServerUnaryReactor* reactor);
+  void LogOwnership(const shardpb::OwnSlotsRequest& request, grpc::CallbackServerContext& context,
+                    grpc::ServerUnaryReactor* reactor);
 
   AdminBackend& backend_;
   CatalogCache& catalog_;
