@@ -82,6 +82,7 @@ absl::Status Replica::Open(const catalog::BirthCertificate& birth, raft::NodeId 
       node_, raftnode::RaftNode::Start(options_.raft, self, InitialConf(birth), env_.fs,
                                        env_.executors, *state_, env_.transport, *this, env_.clock,
                                        Random(env_.seed), env_.metrics));
+  replay_until_ = node_->Status().commit;
   proposer_.SetNode(node_.get());
   expire_keys_ = std::make_unique<Periodic>(env_.executors.background, options_.expire_keys_every,
                                             [this] { ExpireKeys(); });
@@ -146,14 +147,17 @@ void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
   node_->Read([this, token = ReadToken(*this), batch = std::move(batch), id, start,
                done = std::move(done)](absl::Status status) mutable {
     if (!status.ok()) return done(Payload(Refusal(batch, id, status)));
-    Executor* reader =
-        env_.readers[next_reader_.fetch_add(1, std::memory_order_relaxed) % env_.readers.size()];
-    reader->Post([this, token = std::move(token), batch = std::move(batch), id, start,
-                  done = std::move(done)]() mutable {
+    PostRead([this, token = std::move(token), batch = std::move(batch), id, start,
+              done = std::move(done)]() mutable {
       ExecuteRead(std::move(batch), id, std::move(done));
       read_latency_.Observe(std::chrono::duration<double>(env_.clock.Monotonic() - start).count());
     });
   });
+}
+
+void Replica::PostRead(Task read) {
+  size_t next = next_reader_.fetch_add(1, std::memory_order_relaxed);
+  env_.readers[next % env_.readers.size()]->Post(std::move(read));
 }
 
 void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
@@ -165,9 +169,22 @@ void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
   proposer_.Propose(kv::EntryKind::kTick, {},
                     [this, batch = std::move(batch), id,
                      done = std::move(done)](absl::StatusOr<Payload> ticked) mutable {
+                      if (raftnode::IsDiskFull(ticked.status())) {
+                        return ExecuteReadWithoutTick(std::move(batch), id, std::move(done));
+                      }
                       if (!ticked.ok()) return done(Payload(Refusal(batch, id, ticked.status())));
                       Read(std::move(batch), id, std::move(done));
                     });
+}
+
+// By log time the key is still there, and nobody was told otherwise: whoever hides it commits a
+// time first. Without room for that one the read would be refused for as long as the disk is full.
+// The state is still new enough: the read point that was waited for is only further behind.
+void Replica::ExecuteReadWithoutTick(std::string batch, uint64_t id, ReplyDone done) {
+  PostRead([this, token = ReadToken(*this), batch = std::move(batch), id,
+            done = std::move(done)]() mutable {
+    done(Payload(state_->Read(batch, id, proposer_.NowMs(), nullptr)));
+  });
 }
 
 void Replica::OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done) {
@@ -238,6 +255,13 @@ absl::Status Replica::Ready() const {
     return absl::UnavailableError(fmt::format("{} committed entries are not applied yet", lag));
   }
   return absl::OkStatus();
+}
+
+absl::Status Replica::Started() const {
+  raft::Index applied = node_->Status().applied;
+  if (applied >= replay_until_) return absl::OkStatus();
+  return absl::UnavailableError(
+      fmt::format("the log is being replayed: applied {} of {}", applied, replay_until_));
 }
 
 void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {

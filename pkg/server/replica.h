@@ -90,6 +90,9 @@ class Replica final : private raftnode::Observer {
   std::optional<catalog::Member> Member(raft::NodeId id) const;
   // UNAVAILABLE with the reason while this replica should get no traffic.
   absl::Status Ready() const;
+  // UNAVAILABLE, with how far it has come, until what was committed when the replica started is
+  // applied; then OK for good.
+  absl::Status Started() const;
 
  private:
   class ReadToken;
@@ -103,7 +106,11 @@ class Replica final : private raftnode::Observer {
   void OnDegraded(bool degraded, const std::string& why) override;
 
   std::string Refusal(std::string_view batch, uint64_t id, const absl::Status& status) const;
+  // On one of the readers.
+  void PostRead(Task read);
   void ExecuteRead(std::string batch, uint64_t id, ReplyDone done);
+  // A key has expired by the clock and log time does not move: the disk is full.
+  void ExecuteReadWithoutTick(std::string batch, uint64_t id, ReplyDone done);
   void ExpireKeys();
   void ExpireSessions();
 
@@ -114,6 +121,7 @@ class Replica final : private raftnode::Observer {
   std::unique_ptr<raftnode::RaftNode> node_;
   raft::NodeId self_ = raft::kNoNode;
   size_t voters_ = 0;
+  raft::Index replay_until_ = 0;  // known to be committed at the start
 
   std::atomic<bool> leading_ = false;
   std::atomic<raft::NodeId> leader_ = raft::kNoNode;

@@ -41,6 +41,8 @@ class SimServer {
   // How long a sync takes.
   void SetDisk(testing::SimLoop::Duration min, testing::SimLoop::Duration max);
   void SetNormalDisk();
+  // What fits on the disk, the log's part of it.
+  void SetDiskCapacity(uint64_t bytes) { fs_.SetCapacity(bytes); }
   void StallDisk() { executors_[kLog]->Pause(); }
   // The next sync fails: the process must end.
   void FailSync();
