@@ -12,7 +12,7 @@ struct CommandGenerator::Form {
 
 const std::vector<CommandGenerator::Form>& CommandGenerator::Forms() {
   using G = CommandGenerator;
-  static const std::vector<Form> forms = {
+  static const std::vector<Form> kForms = {
       {"get", 4, {&G::Key}},
       {"set", 10, {&G::Key, &G::Value, &G::SetOptions}},
       {"mget", 2, {&G::Keys}},
@@ -55,7 +55,7 @@ const std::vector<CommandGenerator::Form>& CommandGenerator::Forms() {
       {"randomkey", 1, {}},
       {"scan", 2, {&G::ScanArgs}},
   };
-  return forms;
+  return kForms;
 }
 
 std::vector<std::string_view> CommandGenerator::Names() {

@@ -33,9 +33,9 @@ TEST_F(ReplyLimitTest, MGetSaysWhatToDo) {
   Fill(1, 1, 300);
   EXPECT_THAT(shard_.Run({"MGET", "0", "0", "0"}), StartsWith("*3\r\n$300\r\n"));
   EXPECT_THAT(shard_.Read({"MGET", "0", "0", "0"}), StartsWith("*3\r\n$300\r\n"));
-  const std::string tooLarge = std::string(kTooLarge) + "ask for fewer keys at once\r\n";
-  EXPECT_EQ(shard_.Run({"MGET", "0", "0", "0", "0"}), tooLarge);
-  EXPECT_EQ(shard_.Read({"MGET", "0", "0", "0", "0"}), tooLarge);
+  const std::string too_large = std::string(kTooLarge) + "ask for fewer keys at once\r\n";
+  EXPECT_EQ(shard_.Run({"MGET", "0", "0", "0", "0"}), too_large);
+  EXPECT_EQ(shard_.Read({"MGET", "0", "0", "0", "0"}), too_large);
   // A single value is bounded by the limit of values.
   shard_.limits().max_reply_bytes = 10;
   EXPECT_THAT(shard_.Run({"GET", "0"}), StartsWith("$300\r\n"));

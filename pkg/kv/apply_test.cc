@@ -150,12 +150,13 @@ TEST_F(ApplyTest, AnOpThatFailsDoesNotStopTheOthers) {
 
 TEST_F(ApplyTest, MalformedEntriesAreAnswered) {
   Run("SET k v");
-  for (std::string bytes : {std::string("\x01"), std::string(10, '\0'), std::string("\x01\x01", 2),
-                            EncodeEntry(EntryKind::kRaiseLevel, kNoon, "junk."),
-                            EncodeEntry(EntryKind::kBatch, kNoon, "junk"),
-                            EncodeEntry(EntryKind::kExpireSessions, kNoon, "junk"),
-                            EncodeEntry(EntryKind::kExpireKeys, kNoon, "junk"),
-                            EncodeEntry(EntryKind::kOwnSlots, kNoon, "junk")}) {
+  for (const std::string& bytes :
+       {std::string("\x01"), std::string(10, '\0'), std::string("\x01\x01", 2),
+        EncodeEntry(EntryKind::kRaiseLevel, kNoon, "junk."),
+        EncodeEntry(EntryKind::kBatch, kNoon, "junk"),
+        EncodeEntry(EntryKind::kExpireSessions, kNoon, "junk"),
+        EncodeEntry(EntryKind::kExpireKeys, kNoon, "junk"),
+        EncodeEntry(EntryKind::kOwnSlots, kNoon, "junk")}) {
     log_.Raw(bytes);
     auto reply = wire::DecodeBatchReply(Apply());
     ASSERT_TRUE(reply.ok()) << reply.status();

@@ -173,7 +173,7 @@ absl::StatusOr<std::string> RaftCluster::Propose(RaftMember& member, std::string
 
 absl::Status RaftCluster::Read(RaftMember& member) {
   auto result = std::make_shared<std::optional<absl::Status>>();
-  member.node().Read([result](absl::Status s) { *result = s; });
+  member.node().Read([result](absl::Status s) { *result = std::move(s); });
   if (!loop.RunUntil([&] { return result->has_value(); }, kPatience))
     return absl::DeadlineExceededError("no read point");
   return **result;

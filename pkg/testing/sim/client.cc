@@ -75,9 +75,10 @@ void Client::Send(std::vector<std::string> args) {
     absl::Status resolved = redis::Resolve(views, &command);
     KDB_CHECK(resolved.ok(), "{}", resolved.ToString());
     size_t number = log_.Begin(name_, args);
-    proxy_.router().Submit(
-        *command, views, resp::Version::kResp2, order_,
-        [this, connection, number](std::string reply) { OnReply(connection, number, reply); });
+    proxy_.router().Submit(*command, views, resp::Version::kResp2, order_,
+                           [this, connection, number](const std::string& reply) {
+                             OnReply(connection, number, reply);
+                           });
   });
 }
 

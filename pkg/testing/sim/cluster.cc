@@ -56,7 +56,7 @@ bool Cluster::OwnAllSlots() {
   kv::OwnSlots own{.slots = {}, .epoch = 1, .assignment = 1};
   for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) own.slots.push_back(slot);
   auto result = std::make_shared<std::optional<absl::Status>>();
-  leading->replica().OwnSlots(own, [result](absl::Status status) { *result = status; });
+  leading->replica().OwnSlots(own, [result](absl::Status status) { *result = std::move(status); });
   return world_.loop.RunUntil([&] { return result->has_value(); }, seconds(2)) && (*result)->ok();
 }
 
