@@ -31,6 +31,9 @@ endif()
 # How long one unit or simulation test may take. The sweeps over every byte of a log are about a hundred
 # times slower when instrumented.
 set(KDB_TEST_SECONDS 300)
+# By how much process tests may take longer; e2e/faults/instrumented.py reads it.
+set(KDB_SLOWDOWN 1)
 if(KDB_SANITIZE)
   set(KDB_TEST_SECONDS 1500)
+  set(KDB_SLOWDOWN 5)
 endif()

@@ -2,6 +2,8 @@
 
 import socket
 
+import instrumented
+
 LINES = b"+-:,#_("  # one line each
 BLOBS = b"$=!"
 LISTS = b"*~>%"
@@ -93,7 +95,7 @@ class Connection:
     """Not thread-safe. `address` is (host, port)."""
 
     def __init__(self, address, timeout=30):
-        self.socket = socket.create_connection(address, timeout)
+        self.socket = socket.create_connection(address, instrumented.seconds(timeout))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
 

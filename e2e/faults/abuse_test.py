@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import instrumented
 from cluster import Cluster, Failure, die_with_parent, http, wait_for
 from harness import Skip, percentiles, play_all, run
 from prober import Prober
@@ -206,7 +207,7 @@ def idle_connections(test, cluster):
             expect("SET of an idle client", s.recv(100), b"+OK\r\n")
         each = (rss(proxy.pid) - before) // count
         test.summary.update(idle_connections=count, rss_per_idle_connection=each)
-        if each > IDLE_BYTES:
+        if each > instrumented.memory(IDLE_BYTES):
             raise Failure(f"{each} bytes of RSS per idle connection")
     finally:
         for s in clients:
@@ -221,7 +222,7 @@ def check_memory(test, cluster):
     most = {p["name"]: rss(p["pid"]) for p in cluster.processes()}
     test.summary["rss_mib"] = {name: size >> 20 for name, size in most.items()}
     for name, size in most.items():
-        if size > MOST_RSS:
+        if size > instrumented.memory(MOST_RSS):
             raise Failure(f"{name} has {size >> 20} MiB of RSS")
 
 
@@ -244,7 +245,7 @@ def witnessed(test, cluster, scene):
     latency = percentiles([(p.done - p.sent) * 1000 for p in prober.probes if p.outcome == "ok"])
     test.say(f"{scene.__name__}: {end - begin:.1f} s; others' writes took (ms) {latency}")
     test.summary.setdefault("others_ms", {})[scene.__name__] = latency
-    if prober.errors() or latency["max"] > LONGEST_GAP_S * 1000:
+    if prober.errors() or latency["max"] > instrumented.seconds(LONGEST_GAP_S) * 1000:
         raise Failure(f"{scene.__name__}: others were disturbed: {dict(prober.errors())}, {latency}")
 
 

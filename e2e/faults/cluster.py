@@ -13,6 +13,8 @@ import time
 import urllib.error
 import urllib.request
 
+import instrumented
+
 PORTS = 70  # kdbctl demo takes so many from its --port on
 PR_SET_PDEATHSIG = 1
 
@@ -31,7 +33,8 @@ class DataLost(Failure):
 
 
 def wait_for(what, condition, timeout, step=0.02):
-    """Returns condition()'s first true value; fails after `timeout` seconds."""
+    """Returns condition()'s first true value; fails after `timeout` seconds (more when instrumented)."""
+    timeout = instrumented.seconds(timeout)
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 
+import instrumented
 from cluster import DataLost, Failure, die_with_parent
 
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
@@ -90,6 +91,8 @@ def run(test_function, add_arguments=lambda parser: None):
         verdict, code = f"FAILED: {e}", 1
     except Exception:  # the verdict is ours to print, whatever went wrong
         verdict, code = f"FAILED: {traceback.format_exc()}", 1
+    if reports := instrumented.reports(work):  # else a server that ends by one looks as if killed
+        verdict, code = "\n".join([f"FAILED: sanitizer reports beside the verdict {verdict!r}", *reports]), 1
     finish(test, verdict, code, time.monotonic() - start)
 
 

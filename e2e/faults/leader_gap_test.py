@@ -3,6 +3,7 @@
 
 import time
 
+import instrumented
 from cluster import Cluster, Failure, wait_for
 from harness import percentiles, run
 from prober import Prober
@@ -23,7 +24,7 @@ def leader_gap(test):
             prober.stop()
             test.summary.update(kills=len(gaps), writes=len(prober.probes), errors=dict(prober.errors()),
                                 gap_ms=percentiles(gaps))
-    late = sum(gap > LIMIT_MS for gap in gaps)
+    late = sum(gap > instrumented.seconds(LIMIT_MS) for gap in gaps)
     if late > ALLOWED * len(gaps):
         raise Failure(f"{late} of {len(gaps)} gaps were longer than {LIMIT_MS} ms")
     if prober.errors():

@@ -4,6 +4,7 @@
 import signal
 import time
 
+import instrumented
 from cluster import Cluster, Failure, wait_for
 from harness import Load, percentiles, run
 from prober import Prober
@@ -46,7 +47,7 @@ def sigstop(test):
         if {p["name"]: p["pid"] for p in cluster.processes()} != pids:
             raise Failure("a server died")
     test.summary.update(stops=len(gaps), gap_ms=percentiles(gaps))
-    if max(gaps) > LIMIT_MS:
+    if max(gaps) > instrumented.seconds(LIMIT_MS):
         raise Failure(f"the longest gap is {max(gaps):.0f} ms")
 
 
