@@ -108,6 +108,12 @@ TEST_F(RouterSlots, ScanGoesToTheOwnerOfItsCursor) {
   EXPECT_EQ(links_.Of(2)->reads.size(), 1u);
 }
 
+TEST_F(RouterSlots, ScanBehindTheLastSlotJudgesItsOptions) {
+  TwoGroups();
+  Send("scan " + std::to_string(1024ull << 48) + " count 0");
+  EXPECT_THAT(TakeReplies()[0], HasSubstr("-ERR syntax error"));
+}
+
 TEST_F(RouterSlots, ScanSkipsSlotsThatNobodyOwns) {
   router_->SetCatalog(TableOf(1, {{1, 100, 200}}));
   Send("scan 0");

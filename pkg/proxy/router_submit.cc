@@ -1,16 +1,17 @@
 // From a client's command to ops.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "pkg/proxy/router_impl.h"
+#include "pkg/redis/parse.h"
 
 namespace kdb::proxy {
 namespace {
 
 constexpr int kScanSlotShift = 48;  // a SCAN cursor is slot | hash48 (design 2)
-
-constexpr char kScanEnd[] = "*2\r\n$1\r\n0\r\n*0\r\n";
 
 std::string_view KeyAt(std::span<const std::string_view> args, int position) {
   return args[static_cast<size_t>(position)];
@@ -28,6 +29,13 @@ uint64_t ParseCursor(std::string_view text) {
   uint64_t cursor = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cursor);
   return error == std::errc() && end == text.data() + text.size() ? cursor : 0;
+}
+
+// The reply to a cursor behind the last key; its options are judged all the same.
+std::string ScanEnd(std::span<const std::string_view> args) {
+  absl::StatusOr<redis::ScanOptions> options = redis::ParseScan(args);
+  if (options.ok()) return "*2\r\n$1\r\n0\r\n*0\r\n";
+  return fmt::format("-{}\r\n", std::string(options.status().message()));
 }
 
 }  // namespace
@@ -165,7 +173,7 @@ void RouterImpl::SubmitScan(OpPtr op, ArgSpan args) {
   uint64_t cursor = ParseCursor(args[1]);
   uint64_t slot = cursor >> kScanSlotShift;
   while (slot < shard::kSlots && routes_.owner(static_cast<shard::Slot>(slot)).gid == 0) ++slot;
-  if (slot >= shard::kSlots) return op->done(kScanEnd);
+  if (slot >= shard::kSlots) return op->done(ScanEnd(args));
   std::vector<std::string_view> moved;
   std::string next;
   if (slot != cursor >> kScanSlotShift) {
