@@ -132,7 +132,7 @@ class Cluster:
             self.signal([process["name"]], signal.SIGCONT)
         self.demo.terminate()
         try:
-            code = self.demo.wait(90)
+            code = self.demo.wait(instrumented.seconds(90))
         except subprocess.TimeoutExpired:
             self.demo.kill()
             self.demo.wait()
@@ -228,7 +228,7 @@ class Cluster:
     def ctl(self, *args, timeout=30):
         meta = ",".join(p["address"] for p in self.processes("meta"))
         return subprocess.run([self.build / "bin" / "kdbctl", "--meta", meta, *args], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=timeout, check=False)
+                              capture_output=True, text=True, timeout=instrumented.seconds(timeout), check=False)
 
     def members(self, gid=1):
         """kdbctl's status of a group, each with the name of its process."""

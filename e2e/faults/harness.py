@@ -135,7 +135,7 @@ class Load:
         """Ends the load, and fails on what no client may see. Returns its summary."""
         self.process.terminate()
         try:
-            out, _ = self.process.communicate(timeout=60)
+            out, _ = self.process.communicate(timeout=instrumented.seconds(60))
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise Failure("kdb-load does not end") from None
@@ -156,13 +156,14 @@ class Load:
     def read_back(self):
         """Reads every key once more."""
         result = subprocess.run(self._command("read"), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                timeout=120, check=False)
+                                timeout=instrumented.seconds(120), check=False)
         if result.returncode != 0:
             raise Failure(f"reading back: {result.stderr.strip()}")
 
     def check(self):
         argv = [self.test.build / "bin" / "check_history", "--min-writes", str(MIN_WRITES), self.history]
-        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=instrumented.seconds(300), check=False)
         if result.returncode != 0:
             error = DataLost if result.returncode == CHECK_LOST else Failure
             raise error(f"check_history {self.history} (exit code {result.returncode}):\n{result.stdout.strip()}")
