@@ -120,7 +120,7 @@ class Rules {
     for (const catalog::Group& group : state_->catalog().groups()) {
       if (group.gid() == gid) continue;
       for (const catalog::Member& member : group.members()) {
-        if (names.count(member.address()) == 0 && names.count(member.uuid()) == 0) continue;
+        if (!names.contains(member.address()) && !names.contains(member.uuid())) continue;
         return absl::FailedPreconditionError(
             fmt::format("server {} belongs to group {}", member.address(), group.gid()));
       }

@@ -54,7 +54,7 @@ std::vector<raftnode::CommittedEntry> SampleLog() {
 class CatalogStateTest : public testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<CatalogState>> Open() {
-    return CatalogState::Open(MetaBirth(), *engine_, [this](StatePtr state) {
+    return CatalogState::Open(MetaBirth(), *engine_, [this](const StatePtr& state) {
       published_ = state->catalog().version();
       ++publications_;
     });

@@ -88,7 +88,7 @@ absl::Status Operations::Move(const metapb::MoveRequest& request, SteadyTime dea
                           if (assignment.gid() != gid) continue;
                           const auto& slots = assignment.slots();
                           if (std::any_of(slots.begin(), slots.end(),
-                                          [&](uint32_t slot) { return wanted.count(slot) > 0; })) {
+                                          [&](uint32_t slot) { return wanted.contains(slot); })) {
                             return false;
                           }
                         }

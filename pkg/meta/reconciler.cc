@@ -122,7 +122,7 @@ absl::Status Reconciler::DeliverBirth(const catalog::BirthCertificate& birth) {
   std::vector<uint64_t> ids;
   std::vector<std::string> addresses;
   for (const catalog::Member& member : birth.members()) {
-    if (told_.count({birth.gid(), member.id()}) > 0) continue;
+    if (told_.contains({birth.gid(), member.id()})) continue;
     ids.push_back(member.id());
     addresses.push_back(member.address());
   }

@@ -4,7 +4,7 @@
 
 namespace kdb::meta {
 
-void StateHub::Publish(StatePtr state) {
+void StateHub::Publish(const StatePtr& state) {
   std::vector<std::shared_ptr<Subscriber>> subscribers;
   {
     MutexLock lock(mu_);

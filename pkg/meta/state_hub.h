@@ -28,7 +28,7 @@ class StateHub {
   };
 
   // States come in order.
-  void Publish(StatePtr state);
+  void Publish(const StatePtr& state);
   // nullptr until the first Publish.
   StatePtr Latest() const;
 

@@ -157,17 +157,17 @@ MetaProcess::~MetaProcess() { Stop(); }
 
 void MetaProcess::Start() {
   metrics_ = std::make_unique<obs::Registry>();
-  env_.reset(
-      new Environment{.fs = *fs_,
-                      .clock = clock_,
-                      .metrics = *metrics_,
-                      .logger = obs::NullLogger(),
-                      .open_engine = [](const std::string&) { return storage::NewMemoryEngine(); },
-                      .on_fatal =
-                          [](const absl::Status& status) {
-                            ADD_FAILURE() << "the meta server wants to end: " << status;
-                          },
-                      .seed = SystemSeed()});
+  env_ = std::make_unique<Environment>(
+      Environment{.fs = *fs_,
+                  .clock = clock_,
+                  .metrics = *metrics_,
+                  .logger = obs::NullLogger(),
+                  .open_engine = [](const std::string&) { return storage::NewMemoryEngine(); },
+                  .on_fatal =
+                      [](const absl::Status& status) {
+                        ADD_FAILURE() << "the meta server wants to end: " << status;
+                      },
+                  .seed = SystemSeed()});
   auto server = MetaServer::Start(options_, *env_);
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
