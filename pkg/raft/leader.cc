@@ -56,7 +56,7 @@ void Core::MaybeCommit() {
 bool Core::WantsAppends() const {
   if (role_ != Role::kLeader) return false;
   for (const Progress& p : tracker_.members()) {
-    if (p.id() != config_.id && p.WantsAppend(log_.last(), log_.commit())) return true;
+    if (p.id() != config_.id && p.WantsAppend(log_.last())) return true;
   }
   return false;
 }
@@ -66,7 +66,7 @@ void Core::SendAppends() {
   if (role_ != Role::kLeader) return;
   for (Progress& p : tracker_.members()) {
     if (p.id() == config_.id) continue;
-    while (p.WantsAppend(log_.last(), log_.commit())) SendAppend(p);
+    while (p.WantsAppend(log_.last())) SendAppend(p);
   }
 }
 
@@ -85,7 +85,7 @@ void Core::SendAppend(Progress& to) {
   }
   size_t bytes = 0;
   for (const Entry& e : m.entries) bytes += EntryBytes(e);
-  to.SentAppend(m.entries.size(), bytes, m.commit);
+  to.SentAppend(m.entries.size(), bytes);
   outbox_.Send(std::move(m));
 }
 

@@ -35,7 +35,7 @@ void Core::Reconfigure(ConfState conf) {
   tracker_.SetConf(std::move(conf), log_.last() + 1);
   if (!IsVoter(tracker_.conf(), config_.id) && role_ != Role::kFollower) {
     // The others learn of the commit before a leader that is out goes (4.2.2).
-    SendAppends();
+    if (role_ == Role::kLeader) SendHeartbeats(true);
     BecomeFollower(term_, kNoNode);
   }
   if (role_ != Role::kLeader) return;

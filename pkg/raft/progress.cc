@@ -18,23 +18,22 @@ bool Progress::MaySendEntries(Index last) const {
   return next_ <= last && (state_ == ProgressState::kProbe || !WindowFull());
 }
 
-bool Progress::WantsAppend(Index last, Index commit) const {
+bool Progress::WantsAppend(Index last) const {
   if (blocked_) return false;
   switch (state_) {
     case ProgressState::kProbe:
       return !paused_;
     case ProgressState::kReplicate:
-      return poke_ || MaySendEntries(last) || sent_commit_ < std::min(commit, next_ - 1);
+      return poke_ || MaySendEntries(last);
     case ProgressState::kSnapshot:
       return false;
   }
   return false;
 }
 
-void Progress::SentAppend(size_t entries, size_t bytes, Index commit) {
+void Progress::SentAppend(size_t entries, size_t bytes) {
   poke_ = false;
   Index end = next_ + entries;
-  sent_commit_ = std::max(sent_commit_, std::min(commit, end - 1));
   if (state_ == ProgressState::kProbe) {
     paused_ = true;
     return;
@@ -91,13 +90,11 @@ void Progress::Unreachable() {
 void Progress::BecomeProbe(Index next) {
   Enter(ProgressState::kProbe);
   next_ = next;
-  sent_commit_ = std::min(sent_commit_, match_);
 }
 
 void Progress::BecomeReplicate() {
   Enter(ProgressState::kReplicate);
   next_ = match_ + 1;
-  sent_commit_ = std::min(sent_commit_, match_);
 }
 
 void Progress::BecomeSnapshot(Index next) {

@@ -26,11 +26,13 @@ class Progress {
   bool recent_active = false;  // heard of since the last CheckQuorum
   bool learner = false;
 
-  // An append is due: entries, a commit index that it does not know, or a probe.
-  bool WantsAppend(Index last, Index commit) const;
+  // An append is due: entries or a probe. A commit index alone is none: it goes with the next
+  // append or heartbeat. Sent at once it would cost every lone write two messages and a wake-up of
+  // two threads per follower, which only apply it sooner.
+  bool WantsAppend(Index last) const;
   // The append may carry entries.
   bool MaySendEntries(Index last) const;
-  void SentAppend(size_t entries, size_t bytes, Index commit);
+  void SentAppend(size_t entries, size_t bytes);
   // Entries to send are being read from disk: nothing is sent until Unblock.
   void Block() { blocked_ = true; }
   void Unblock() { blocked_ = false; }
@@ -63,7 +65,6 @@ class Progress {
   size_t max_bytes_;
   Index match_ = 0;
   Index next_;
-  Index sent_commit_ = 0;  // the newest that it knows or will by an append under way
   ProgressState state_ = ProgressState::kProbe;
   // kProbe: a probe is unanswered. kReplicate: something may be lost, an append without entries
   // finds out.

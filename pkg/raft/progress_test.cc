@@ -16,7 +16,7 @@ class ProgressTest : public testing::Test {
  protected:
   // Matches up to `index` and pipelines.
   void Replicate(Index index) {
-    progress_.SentAppend(0, 0, 0);
+    progress_.SentAppend(0, 0);
     progress_.Acked(index, 1);
     ASSERT_EQ(progress_.state(), ProgressState::kReplicate);
   }
@@ -26,16 +26,16 @@ class ProgressTest : public testing::Test {
 };
 
 TEST_F(ProgressTest, ProbesOneAppendAtATime) {
-  EXPECT_TRUE(progress_.WantsAppend(9, 0));
-  progress_.SentAppend(3, 30, 0);
-  EXPECT_FALSE(progress_.WantsAppend(9, 0));
+  EXPECT_TRUE(progress_.WantsAppend(9));
+  progress_.SentAppend(3, 30);
+  EXPECT_FALSE(progress_.WantsAppend(9));
   EXPECT_EQ(progress_.next(), 5u);
   progress_.HeartbeatAcked(0);
-  EXPECT_TRUE(progress_.WantsAppend(9, 0));
+  EXPECT_TRUE(progress_.WantsAppend(9));
 }
 
 TEST_F(ProgressTest, RefusalOfAnotherProbeIsStale) {
-  progress_.SentAppend(1, 10, 0);
+  progress_.SentAppend(1, 10);
   EXPECT_FALSE(progress_.Rejected(3, 1));
   EXPECT_TRUE(progress_.Rejected(4, 1));
   EXPECT_EQ(progress_.next(), 2u);
@@ -44,7 +44,7 @@ TEST_F(ProgressTest, RefusalOfAnotherProbeIsStale) {
 
 TEST_F(ProgressTest, RefusalOfWhatIsAcknowledgedIsStale) {
   Replicate(8);
-  progress_.SentAppend(2, 20, 0);
+  progress_.SentAppend(2, 20);
   EXPECT_FALSE(progress_.Rejected(7, 3));
   EXPECT_FALSE(progress_.Rejected(8, 3));
   EXPECT_EQ(progress_.state(), ProgressState::kReplicate);
@@ -55,31 +55,21 @@ TEST_F(ProgressTest, RefusalOfWhatIsAcknowledgedIsStale) {
 
 TEST_F(ProgressTest, WindowBoundsMessagesAndBytes) {
   Replicate(4);
-  progress_.SentAppend(1, 10, 0);
-  progress_.SentAppend(1, 10, 0);
-  EXPECT_FALSE(progress_.WantsAppend(9, 0));
+  progress_.SentAppend(1, 10);
+  progress_.SentAppend(1, 10);
+  EXPECT_FALSE(progress_.WantsAppend(9));
   progress_.Acked(5, 1);
-  EXPECT_TRUE(progress_.WantsAppend(9, 0));
-  progress_.SentAppend(1, 200, 0);
+  EXPECT_TRUE(progress_.WantsAppend(9));
+  progress_.SentAppend(1, 200);
   progress_.Acked(6, 1);
-  EXPECT_FALSE(progress_.WantsAppend(9, 0));
+  EXPECT_FALSE(progress_.WantsAppend(9));
   progress_.Acked(7, 1);
-  EXPECT_TRUE(progress_.WantsAppend(9, 0));
-}
-
-TEST_F(ProgressTest, CommitIsSentOnce) {
-  Replicate(4);
-  EXPECT_TRUE(progress_.WantsAppend(4, 4));
-  progress_.SentAppend(0, 0, 4);
-  EXPECT_FALSE(progress_.WantsAppend(4, 4));
-  progress_.SentAppend(2, 20, 5);
-  EXPECT_FALSE(progress_.WantsAppend(6, 5));
-  EXPECT_TRUE(progress_.WantsAppend(6, 6));
+  EXPECT_TRUE(progress_.WantsAppend(9));
 }
 
 TEST_F(ProgressTest, SnapshotEndsWhenTheLogIsReached) {
   progress_.BecomeSnapshot(20);
-  EXPECT_FALSE(progress_.WantsAppend(30, 30));
+  EXPECT_FALSE(progress_.WantsAppend(30));
   EXPECT_FALSE(progress_.Rejected(4, 1));
   progress_.Acked(10, 20);
   EXPECT_EQ(progress_.state(), ProgressState::kSnapshot);
