@@ -94,7 +94,7 @@ void TestShard::CloseBatch(const storage::SystemRecord* record) {
   }
   EXPECT_TRUE(engine_->Write(*batch_).ok());
   batch_->Clear();
-  overlay_.Clear();
+  overlay_.Written();
 }
 
 void TestShard::CheckInvariants() {

@@ -215,7 +215,10 @@ TEST_P(EngineContract, ACrashKeepsAPrefixOfTheWritesAndAllThatWasFlushed) {
 class OverlayModel {
  public:
   OverlayModel(Engine& engine, uint64_t seed)
-      : engine_(engine), batch_(engine.NewBatch()), overlay_(engine, *batch_), random_(seed) {}
+      : engine_(engine),
+        batch_(engine.NewBatch()),
+        overlay_(engine, *batch_, 2000),
+        random_(seed) {}
 
   void Step() {
     switch (random_.Uniform(10)) {
@@ -261,11 +264,12 @@ class OverlayModel {
     if (random_.OneIn(2)) {
       ASSERT_TRUE(engine_.Write(*batch_).ok());
       committed_ = model_;
+      overlay_.Written();
     } else {
       model_ = committed_;
+      overlay_.Clear();
     }
     batch_->Clear();
-    overlay_.Clear();
   }
   void CheckGet() {
     std::string key = Key(), value;

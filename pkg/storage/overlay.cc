@@ -238,7 +238,8 @@ class MergedIterator final : public Iterator {
 
 class Overlay::Impl {
  public:
-  Impl(const Reader& base, WriteBatch& batch) : base_(base), batch_(batch) {}
+  Impl(const Reader& base, WriteBatch& batch, size_t cache_bytes)
+      : base_(base), batch_(batch), cache_(cache_bytes) {}
 
   void Put(std::string_view key, std::string_view value) {
     batch_.Put(key, value);
@@ -263,7 +264,19 @@ class Overlay::Impl {
     }
     ranges_.Add(begin, end);
   }
+  void Written() {
+    // Their keys are not looked for one by one.
+    if (!ranges_.empty()) cache_.Clear();
+    for (const Entry& entry : entries_) {
+      entry.deleted ? cache_.Erase(entry.key) : cache_.Update(entry.key, entry.value);
+    }
+    Forget();
+  }
   void Clear() {
+    cache_.Clear();
+    Forget();
+  }
+  void Forget() {
     if (empty()) return;
     by_key_.clear();
     sorted_.clear();
@@ -272,14 +285,20 @@ class Overlay::Impl {
     ranges_.Clear();
   }
 
-  absl::StatusOr<bool> Get(std::string_view key, std::string* value) const {
+  absl::StatusOr<bool> Get(std::string_view key, std::string* value) {
     if (auto it = by_key_.find(key); it != by_key_.end()) {
       if (it->second->deleted) return false;
       *value = it->second->value;
       return true;
     }
     if (!ranges_.empty() && ranges_.Find(key) != nullptr) return false;
-    return base_.Get(key, value);
+    if (const std::string* known = cache_.Find(key)) {
+      *value = *known;
+      return true;
+    }
+    absl::StatusOr<bool> found = base_.Get(key, value);
+    if (found.ok() && *found) cache_.Add(key, *value);
+    return found;
   }
   std::unique_ptr<Iterator> NewIterator(std::string_view lower, std::string_view upper) {
     std::unique_ptr<Iterator> base = base_.NewIterator(lower, upper);
@@ -309,6 +328,7 @@ class Overlay::Impl {
 
   const Reader& base_;
   WriteBatch& batch_;
+  RecordCache cache_;          // of base_
   std::deque<Entry> entries_;  // a deque does not move them: the maps point into it
   absl::flat_hash_map<std::string_view, Entry*> by_key_;
   SortedEntries sorted_;  // of the first sorted_entries_
@@ -316,8 +336,8 @@ class Overlay::Impl {
   DeletedRanges ranges_;
 };
 
-Overlay::Overlay(const Reader& base, WriteBatch& batch)
-    : impl_(std::make_unique<Impl>(base, batch)) {}
+Overlay::Overlay(const Reader& base, WriteBatch& batch, size_t cache_bytes)
+    : impl_(std::make_unique<Impl>(base, batch, cache_bytes)) {}
 Overlay::~Overlay() = default;
 
 void Overlay::Put(std::string_view key, std::string_view value) { impl_->Put(key, value); }
@@ -325,6 +345,7 @@ void Overlay::Delete(std::string_view key) { impl_->Delete(key); }
 void Overlay::DeleteRange(std::string_view begin, std::string_view end) {
   impl_->DeleteRange(begin, end);
 }
+void Overlay::Written() { impl_->Written(); }
 void Overlay::Clear() { impl_->Clear(); }
 absl::StatusOr<bool> Overlay::Get(std::string_view key, std::string* value) const {
   return impl_->Get(key, value);
