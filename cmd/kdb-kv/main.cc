@@ -44,6 +44,8 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.AddBytes("block-cache", &f->rocks.block_cache_bytes, "RocksDB block cache", 1 << 20,
              1ull << 40);
   s.AddBytes("memtable", &f->rocks.memtable_bytes, "RocksDB memtable", 1 << 20, 4ull << 30);
+  s.AddBytes("record-cache", &f->kv.member.replica.shard.record_cache_bytes,
+             "Records that writes read, kept beside RocksDB", 0, 1ull << 40);
   s.AddBytes("max-value", &f->kv.member.replica.shard.limits.max_value_bytes, "Largest value",
              1 << 10, 512 << 20);
   process::AddLogSettings(s, &f->log);

@@ -31,22 +31,34 @@ bool InConfiguration(const raft::ConfState& conf, raft::NodeId id) {
 absl::Status ShardStateImpl::Apply(std::span<const raftnode::CommittedEntry> entries,
                                    std::vector<Payload>* results) {
   if (entries.empty()) return absl::OkStatus();
-  Clock::Duration start = stopwatch_.Monotonic();
+  apply_began_ = stopwatch_.Monotonic();
+  apply_counts_ = {};
   const size_t results_before = results->size();
-  ApplyCounts counts;
-  absl::Status status = Stage(entries, results, counts);
-  if (status.ok()) status = Write();
+  absl::Status status = Stage(entries, results, apply_counts_);
+  if (status.ok()) return status;
+  results->resize(results_before);
+  return Undo(status);
+}
+
+absl::Status ShardStateImpl::Commit() {
+  if (apply_counts_.entries == 0) return absl::OkStatus();
+  if (absl::Status status = Write(); !status.ok()) return Undo(status);
+  overlay_.Written();
+  batch_->Clear();
+  Publish();
+  metrics_.OnApplied(apply_counts_, stats(), stopwatch_.Monotonic() - apply_began_);
+  apply_counts_ = {};
+  return absl::OkStatus();
+}
+
+// As if the entries had never been seen.
+absl::Status ShardStateImpl::Undo(const absl::Status& why) {
+  metrics_.OnFailedWrite();
   overlay_.Clear();
   batch_->Clear();
-  if (!status.ok()) {
-    metrics_.OnFailedWrite();
-    results->resize(results_before);
-    KDB_RETURN_IF_ERROR(Load());  // as if these entries had never been seen
-    return status;
-  }
-  Publish();
-  metrics_.OnApplied(counts, stats(), stopwatch_.Monotonic() - start);
-  return absl::OkStatus();
+  apply_counts_ = {};
+  KDB_RETURN_IF_ERROR(Load());
+  return why;
 }
 
 // Everything up to the write: into the batch, the overlay and state_.

@@ -17,7 +17,8 @@ class ApplyLevelTest : public ReplicaTest {
   void ExpectHalt(const std::string& why) {
     const raft::Index before = replica_.state().applied().index;
     std::vector<Payload> results;
-    absl::Status status = replica_.state().Apply(std::span(log_.log()).subspan(before), &results);
+    absl::Status status =
+        ApplyAndCommit(replica_.state(), std::span(log_.log()).subspan(before), &results);
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_THAT(status.ToString(), HasSubstr(why));
     EXPECT_THAT(status.ToString(), HasSubstr("run the newer release"));

@@ -252,7 +252,7 @@ TEST_F(ApplyTest, MetricsCountWhatWasWritten) {
   log_.NoOp();
   replica_.engine().full = true;
   std::vector<Payload> results;
-  EXPECT_FALSE(replica_.state().Apply(std::span(log_.log()).last(1), &results).ok());
+  EXPECT_FALSE(ApplyAndCommit(replica_.state(), std::span(log_.log()).last(1), &results).ok());
   EXPECT_EQ(entries.Value(), static_cast<double>(log_.Last() - 1));
 }
 

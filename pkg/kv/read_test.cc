@@ -164,7 +164,8 @@ TEST_F(ReadBesideApplyTest, AWriteThatFailed) {
   replica_.engine().full = true;
   std::vector<Payload> results;
   EXPECT_FALSE(
-      replica_.state().Apply(std::span(log_.log()).subspan(log_.Last() - 2), &results).ok());
+      ApplyAndCommit(replica_.state(), std::span(log_.log()).subspan(log_.Last() - 2), &results)
+          .ok());
   EXPECT_EQ(ReadKey().code, ResultCode::kNotOwner);
   replica_.engine().full = false;
   ApplyBoth();

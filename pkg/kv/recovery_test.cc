@@ -203,7 +203,7 @@ TEST(RecoveryTest, AFullDiskChangesNothing) {
       exec::SlotSet owned = replica.state().owned();
       raftnode::AppliedState applied = replica.state().applied();
       replica.engine().full = random.OneIn(3);
-      absl::Status status = replica.state().Apply(entries, &results);
+      absl::Status status = ApplyAndCommit(replica.state(), entries, &results);
       ASSERT_EQ(status.ok(), !replica.engine().full) << status;
       if (status.ok()) continue;
       EXPECT_TRUE(absl::IsResourceExhausted(status));

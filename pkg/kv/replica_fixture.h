@@ -82,6 +82,10 @@ class LogBuilder {
 wire::Op CommandOp(std::string_view line);
 std::string EncodedBatch(const wire::BatchHeader& header, const std::vector<wire::Op>& ops);
 
+// As raftnode::Applier does it; a failure takes its results back.
+absl::Status ApplyAndCommit(ShardState& state, std::span<const raftnode::CommittedEntry> entries,
+                            std::vector<Payload>* results);
+
 class Replica {
  public:
   explicit Replica(ShardOptions options = {});

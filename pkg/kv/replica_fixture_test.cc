@@ -109,6 +109,15 @@ std::string EncodedBatch(const wire::BatchHeader& header, const std::vector<wire
   return builder.Finish(header);
 }
 
+absl::Status ApplyAndCommit(ShardState& state, std::span<const raftnode::CommittedEntry> entries,
+                            std::vector<Payload>* results) {
+  const size_t before = results->size();
+  absl::Status status = state.Apply(entries, results);
+  if (status.ok()) status = state.Commit();
+  if (!status.ok()) results->resize(before);
+  return status;
+}
+
 Replica::Replica(ShardOptions options) : options_(options) { Reopen(); }
 
 void Replica::Reopen() {
@@ -123,7 +132,7 @@ std::vector<Payload> Replica::CatchUp(const Log& log, size_t chunk) {
   std::vector<Payload> results;
   for (size_t at = state_->applied().index; at < log.size();) {
     size_t n = std::min(chunk, log.size() - at);
-    absl::Status status = state_->Apply(std::span(log).subspan(at, n), &results);
+    absl::Status status = ApplyAndCommit(*state_, std::span(log).subspan(at, n), &results);
     EXPECT_TRUE(status.ok()) << status;
     if (!status.ok()) break;
     at += n;

@@ -69,7 +69,7 @@ ShardStateImpl::ShardStateImpl(const ShardOptions& options, GroupRecord group, M
       engine_(engine),
       metrics_(metrics),
       batch_(engine.NewBatch()),
-      overlay_(engine, *batch_) {}
+      overlay_(engine, *batch_, options.record_cache_bytes) {}
 
 absl::Status ShardStateImpl::Load() {
   auto state = std::make_unique<State>();
@@ -121,6 +121,7 @@ absl::StatusOr<std::vector<SessionInfo>> ShardStateImpl::OpenSessions() const {
 void ShardStateImpl::Publish() {
   const storage::SystemRecord& system = state_->system;
   applied_log_time_ms_ = system.log_time_ms;
+  applied_index_ = system.applied_index;
   committed_log_time_ms_ = std::max(system.log_time_ms, committed_log_time_ms_.load());
   MutexLock lock(mu_);
   stats_ = {.apply_level = system.apply_level,

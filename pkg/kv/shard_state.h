@@ -35,6 +35,7 @@ struct ShardOptions {
   size_t session_window_bytes = 4 << 20;
   // Of a logged batch: room for two of the largest replies. It may be exceeded by one value.
   size_t max_batch_reply_bytes = 256 << 20;
+  size_t record_cache_bytes = 32 << 20;      // of what commands that write read
   uint32_t known_apply_level = kApplyLevel;  // tests of upgrades know more
 };
 
@@ -71,6 +72,8 @@ class ShardState : public raftnode::StateMachine {
   // For the leader: the open sessions and their newest batches; which of them were silent, it tells
   // by its own monotonic time between two calls. Thread-safe; reads them all.
   virtual absl::StatusOr<std::vector<SessionInfo>> OpenSessions() const = 0;
+  // The newest entry that every Read from now on sees. Thread-safe.
+  virtual raft::Index applied_index() const = 0;
   virtual int64_t applied_log_time_ms() const = 0;  // thread-safe
   virtual ShardStats stats() const = 0;             // thread-safe
   virtual exec::SlotSet owned() const = 0;          // thread-safe

@@ -2,8 +2,8 @@
 // executes, apply.cc orders.
 //
 // Memory holds nothing that the engine does not: it is loaded from the engine at Open, and loaded
-// again when a write fails, which undoes the entries of that Apply. So there is no rollback code to
-// get wrong.
+// again when Apply or Commit fails, which undoes the entries of that Apply. So there is no rollback
+// code to get wrong.
 #pragma once
 
 #include <atomic>
@@ -46,6 +46,7 @@ class ShardStateImpl final : public ShardState {
   raftnode::AppliedState applied() const override;
   absl::Status Apply(std::span<const raftnode::CommittedEntry> entries,
                      std::vector<Payload>* results) override;
+  absl::Status Commit() override;
   absl::StatusOr<raft::Index> PersistedIndex() const override;
   absl::Status Flush() override;
 
@@ -53,6 +54,7 @@ class ShardStateImpl final : public ShardState {
                    bool* needs_tick) const override;
   bool HasExpired(int64_t now_ms) const override;
   absl::StatusOr<std::vector<SessionInfo>> OpenSessions() const override;
+  raft::Index applied_index() const override { return applied_index_; }
   int64_t applied_log_time_ms() const override { return applied_log_time_ms_; }
   ShardStats stats() const override;
   exec::SlotSet owned() const override;
@@ -89,6 +91,7 @@ class ShardStateImpl final : public ShardState {
                      uint64_t last = 0) const;
   exec::Environment WriteEnvironment();
   absl::Status Write();
+  absl::Status Undo(const absl::Status& why);
   void NoteGivenExpiries();
 
   void Publish();
@@ -107,12 +110,15 @@ class ShardStateImpl final : public ShardState {
   std::unique_ptr<State> state_;
   std::unique_ptr<storage::WriteBatch> batch_;
   storage::Overlay overlay_;
+  ApplyCounts apply_counts_;  // of what is staged
+  Clock::Duration apply_began_{};
   int64_t staged_expiry_ms_ = exec::kNoExpiry;  // earliest given by what is staged
 
   // Of the newest entry handed to the engine: set before its write, so never below what a snapshot
   // holds.
   std::atomic<int64_t> committed_log_time_ms_ = 0;
   std::atomic<int64_t> applied_log_time_ms_ = 0;  // set after the write
+  std::atomic<raft::Index> applied_index_ = 0;    // set after the write
   // No key expires before the smaller of the two, so that HasExpired need not look. Times given to
   // keys go into the first after the write that makes them visible; a look takes the first before
   // its snapshot.

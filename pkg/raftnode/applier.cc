@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pkg/base/check.h"
+#include "pkg/base/status.h"
 
 namespace kdb::raftnode {
 
@@ -28,7 +29,8 @@ void Applier::Submit(std::vector<CommittedEntry> entries, std::vector<Waiter> wa
     queue_.push_back(std::move(e));
   }
   std::move(waiters.begin(), waiters.end(), std::back_inserter(waiters_));
-  ScheduleLocked();
+  bool wanted = !waiters_.empty() || !reads_.empty() || queued_bytes_ > kIdleBytes;
+  wanted ? ScheduleLocked() : ScheduleLaterLocked();
 }
 
 void Applier::SubmitReads(ReadBatch batch) {
@@ -54,6 +56,15 @@ size_t Applier::queued_bytes() const {
 void Applier::ScheduleLocked() {
   if (std::exchange(scheduled_, true)) return;
   role_.Post([this] { Run(); });
+}
+
+void Applier::ScheduleLaterLocked() {
+  if (scheduled_ || std::exchange(scheduled_later_, true)) return;
+  role_.PostAfter(kIdleDelay, [this] {
+    MutexLock lock(mu_);
+    scheduled_later_ = false;
+    ScheduleLocked();
+  });
 }
 
 void Applier::Run() {
@@ -91,9 +102,9 @@ void Applier::TakeBatch() {
 void Applier::ApplyBatch() {
   KDB_CHECK(batch_.front().entry.index == applied_ + 1, "entry {} after {}",
             batch_.front().entry.index, applied_.load());
-  std::vector<Payload> results;
   Clock::Duration begin = clock_.Monotonic();
-  absl::Status status = machine_.Apply(batch_, &results);
+  absl::Status status = Execute();
+  if (status.ok()) status = machine_.Commit();
   if (absl::IsResourceExhausted(status)) return Retry(status);
   if (!status.ok()) {
     failed_ = true;
@@ -102,11 +113,32 @@ void Applier::ApplyBatch() {
                                    batch_.back().entry.index, std::string(status.message()))));
     return;
   }
-  metrics_.apply_seconds.Observe(Seconds(clock_.Monotonic() - begin));
-  metrics_.apply_entries.Observe(static_cast<double>(batch_.size()));
   if (std::exchange(retry_after_, std::chrono::milliseconds(0)).count() != 0)
     events_.OnTrouble(Trouble::kApplyDiskFull, "");
-  Complete(std::move(results));
+  metrics_.apply_seconds.Observe(Seconds(clock_.Monotonic() - begin));
+  metrics_.apply_entries.Observe(static_cast<double>(batch_.size()));
+  Finish();
+}
+
+absl::Status Applier::Execute() {
+  std::vector<Payload> results;
+  KDB_RETURN_IF_ERROR(machine_.Apply(batch_, &results));
+  KDB_CHECK(results.size() == batch_.size(), "{} results of {} entries", results.size(),
+            batch_.size());
+  Answer(std::move(results));
+  return absl::OkStatus();
+}
+
+// The entries are committed, so their results will not change: nobody has to wait for Commit, and
+// what a full disk makes apply again has no waiters.
+void Applier::Answer(std::vector<Payload> results) {
+  raft::Index first = batch_.front().entry.index;
+  Clock::Duration now = clock_.Monotonic();
+  for (Waiter& waiter : batch_waiters_) {
+    metrics_.proposal_seconds.Observe(Seconds(now - waiter.at));
+    waiter.done(std::move(results[waiter.index - first]));
+  }
+  batch_waiters_.clear();
 }
 
 void Applier::Retry(const absl::Status& why) {
@@ -122,22 +154,13 @@ void Applier::Retry(const absl::Status& why) {
   });
 }
 
-void Applier::Complete(std::vector<Payload> results) {
-  KDB_CHECK(results.size() == batch_.size(), "{} results of {} entries", results.size(),
-            batch_.size());
-  raft::Index first = batch_.front().entry.index;
+void Applier::Finish() {
   applied_ = batch_.back().entry.index;
   {
     MutexLock lock(mu_);
     queued_bytes_ -= batch_bytes_;
   }
   events_.OnApplied(applied_);
-  Clock::Duration now = clock_.Monotonic();
-  for (Waiter& waiter : batch_waiters_) {
-    metrics_.proposal_seconds.Observe(Seconds(now - waiter.at));
-    waiter.done(std::move(results[waiter.index - first]));
-  }
-  batch_waiters_.clear();
   batch_.clear();
 }
 

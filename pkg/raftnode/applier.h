@@ -21,6 +21,10 @@ namespace kdb::raftnode {
 class Applier {
  public:
   static constexpr size_t kMaxApplyBytes = 1 << 20;  // of one call of the state machine
+  // Entries that nobody here waits for, on followers, are applied many at a time: a wake-up costs
+  // more than an entry.
+  static constexpr std::chrono::milliseconds kIdleDelay{2};
+  static constexpr size_t kIdleBytes = 256 << 10;  // beyond, at once
   static constexpr std::chrono::milliseconds kRetryAfter{100};
   static constexpr std::chrono::milliseconds kMaxRetryAfter{2000};
 
@@ -35,6 +39,8 @@ class Applier {
   void SubmitReads(ReadBatch batch);
   // Of entries submitted and not yet applied. Thread-safe.
   size_t queued_bytes() const;
+  // The last entry whose effects are visible. Thread-safe.
+  raft::Index applied() const { return applied_; }
 
   // With the role closed: waiters get ABORTED, reads UNAVAILABLE.
   void FailAll();
@@ -47,11 +53,14 @@ class Applier {
   void Run();
   void TakeBatch();
   void ApplyBatch();
+  absl::Status Execute();
+  void Answer(std::vector<Payload> results);
   void Retry(const absl::Status& why);
-  void Complete(std::vector<Payload> results);
+  void Finish();
   void RunReads();
 
   void ScheduleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ScheduleLaterLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   StateMachine& machine_;
   GatedExecutor& role_;
@@ -65,6 +74,7 @@ class Applier {
   std::deque<ReadBatch> reads_ ABSL_GUARDED_BY(mu_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
+  bool scheduled_later_ ABSL_GUARDED_BY(mu_) = false;
 
   // Apply role.
   std::vector<CommittedEntry> batch_;  // being applied; kept for the retry when the disk is full

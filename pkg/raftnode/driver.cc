@@ -67,6 +67,7 @@ Driver::Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Rec
       raft_(CoreConfig(options_, parts.id), initial, cache_, random),
       reads_(clock_, metrics_),
       transfers_(3 * ElectionTimeout(options_)),
+      noted_applied_(initial.applied),
       feed_({raft_, applier_, proposals_, maintenance_, clock_, metrics_}, initial.applied) {
   Publish();
 }
@@ -114,11 +115,17 @@ void Driver::OnPersisted(uint64_t seq) {
   });
 }
 
-void Driver::OnApplied(raft::Index index) {
-  PostEvent([this, index] {
-    raft_.Applied(index);
-    SetTrouble(Trouble::kSnapshotNeeded, "");
-  });
+// The core hears of it at its next turn, a tick away at most: only one that holds entries back, for
+// too many wait, is woken up.
+void Driver::OnApplied(raft::Index) {
+  if (applier_.queued_bytes() >= kMaxApplyQueueBytes / 4) PostEvent([] {});
+}
+
+void Driver::NoteApplied() {
+  raft::Index applied = applier_.applied();
+  if (applied == std::exchange(noted_applied_, applied)) return;
+  raft_.Applied(applied);
+  SetTrouble(Trouble::kSnapshotNeeded, "");
 }
 
 void Driver::OnTrouble(Trouble trouble, std::string why) {
@@ -149,6 +156,7 @@ void Driver::ReadDisk(const LogCache::DiskRead& request) {
 
 void Driver::Drain() {
   Inbox inbox = mailbox_.Take();
+  if (!failed_) NoteApplied();
   for (Task& event : inbox.events) {
     if (!failed_) event();
   }
@@ -265,8 +273,11 @@ void Driver::ProcessReady() {
   reads_.StartRound(raft_);
   while (raft_.HasReady()) {
     raft::Ready ready = raft_.TakeReady();
-    Persist(ready);
+    // Before any other call into the core, which may ask for these entries.
+    cache_.Append(ready.seq, ready.entries);
+    // Clients wait for it.
     feed_.Add(std::move(ready.committed));
+    Persist(ready);
     for (const raft::ReadState& state : ready.read_states) {
       if (std::optional<ReadBatch> batch = reads_.Finish(state))
         applier_.SubmitReads(*std::move(batch));
@@ -284,8 +295,6 @@ void Driver::ProcessReady() {
 }
 
 void Driver::Persist(raft::Ready& ready) {
-  // Before any other call into the core, which may ask for these entries.
-  cache_.Append(ready.seq, ready.entries);
   if (!ready.entries.empty()) {
     size_t bytes = 0;
     for (const raft::Entry& e : ready.entries) bytes += raft::EntryBytes(e);
@@ -331,6 +340,7 @@ void Driver::Tick() {
     writer_.ForgiveDelay();
     return;
   }
+  NoteApplied();
   raft_.Tick();
   CheckStall(now);
   maintenance_.OnTick(now);

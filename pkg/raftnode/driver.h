@@ -81,6 +81,7 @@ class Driver final : private RoleEvents {
   void NoteLeadership();
 
   void Tick();
+  void NoteApplied();
   void CheckStall(Clock::Duration now);
   void Cut(raft::Index index);
   void SetTrouble(Trouble trouble, const std::string& why);
@@ -110,6 +111,7 @@ class Driver final : private RoleEvents {
   Proposals proposals_;
   ReadQueue reads_;
   TransferTracker transfers_;
+  raft::Index noted_applied_;  // by the core
   CommittedFeed feed_;
 
   struct Leadership {
