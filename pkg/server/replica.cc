@@ -28,25 +28,6 @@ std::vector<raftnode::Peer> Peers(const std::map<raft::NodeId, catalog::Member>&
 
 }  // namespace
 
-// Counts a read as under way for as long as its closure lives, run or dropped.
-class Replica::ReadToken {
- public:
-  explicit ReadToken(Replica& replica) : replica_(&replica) {
-    MutexLock lock(replica_->mu_);
-    ++replica_->reads_;
-  }
-  ReadToken(ReadToken&& other) noexcept : replica_(std::exchange(other.replica_, nullptr)) {}
-  ReadToken& operator=(ReadToken&&) = delete;
-  ~ReadToken() {
-    if (replica_ == nullptr) return;
-    MutexLock lock(replica_->mu_);
-    if (--replica_->reads_ == 0) replica_->reads_done_.NotifyAll();
-  }
-
- private:
-  Replica* replica_;
-};
-
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Start(const ReplicaOptions& options,
                                                         const catalog::BirthCertificate& birth,
                                                         raft::NodeId self,
@@ -133,58 +114,6 @@ std::string Replica::Refusal(std::string_view batch, uint64_t id,
     reply.hint = leader;
   }
   return wire::BatchReplyBuilder::Refusal(reply);
-}
-
-void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
-  if (leads() && !proposer_.Synced()) {
-    // Its answer would carry a time that lies behind: proxies reckon deadlines by it.
-    return done(Payload(
-        Refusal(batch, id, absl::UnavailableError("the members' clocks are not known yet"))));
-  }
-  auto start = env_.clock.Monotonic();
-  MutexLock lock(node_mu_);
-  if (stopping_) return done(absl::UnavailableError("stopping"));
-  node_->Read([this, token = ReadToken(*this), batch = std::move(batch), id, start,
-               done = std::move(done)](absl::Status status) mutable {
-    if (!status.ok()) return done(Payload(Refusal(batch, id, status)));
-    PostRead([this, token = std::move(token), batch = std::move(batch), id, start,
-              done = std::move(done)]() mutable {
-      ExecuteRead(std::move(batch), id, std::move(done));
-      read_latency_.Observe(std::chrono::duration<double>(env_.clock.Monotonic() - start).count());
-    });
-  });
-}
-
-void Replica::PostRead(Task read) {
-  size_t next = next_reader_.fetch_add(1, std::memory_order_relaxed);
-  env_.readers[next % env_.readers.size()]->Post(std::move(read));
-}
-
-void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
-  bool needs_tick = false;
-  std::string reply = state_->Read(batch, id, proposer_.NowMs(), &needs_tick);
-  if (!needs_tick) return done(Payload(std::move(reply)));
-  // Something expired by this clock but not by log time: log time moves first, so that it never
-  // runs backwards over a fail-over (design 4).
-  proposer_.Propose(kv::EntryKind::kTick, {},
-                    [this, batch = std::move(batch), id,
-                     done = std::move(done)](absl::StatusOr<Payload> ticked) mutable {
-                      if (raftnode::IsDiskFull(ticked.status())) {
-                        return ExecuteReadWithoutTick(std::move(batch), id, std::move(done));
-                      }
-                      if (!ticked.ok()) return done(Payload(Refusal(batch, id, ticked.status())));
-                      Read(std::move(batch), id, std::move(done));
-                    });
-}
-
-// By log time the key is still there, and nobody was told otherwise: whoever hides it commits a
-// time first. Without room for that one the read would be refused for as long as the disk is full.
-// The state is still new enough: the read point that was waited for is only further behind.
-void Replica::ExecuteReadWithoutTick(std::string batch, uint64_t id, ReplyDone done) {
-  PostRead([this, token = ReadToken(*this), batch = std::move(batch), id,
-            done = std::move(done)]() mutable {
-    done(Payload(state_->Read(batch, id, proposer_.NowMs(), nullptr)));
-  });
 }
 
 void Replica::OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done) {

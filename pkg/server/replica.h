@@ -96,6 +96,7 @@ class Replica final : private raftnode::Observer {
 
  private:
   class ReadToken;
+  struct UnderWay;
 
   Replica(const ReplicaOptions& options, const ReplicaEnvironment& env);
   absl::Status Open(const catalog::BirthCertificate& birth, raft::NodeId self);
@@ -106,6 +107,9 @@ class Replica final : private raftnode::Observer {
   void OnDegraded(bool degraded, const std::string& why) override;
 
   std::string Refusal(std::string_view batch, uint64_t id, const absl::Status& status) const;
+  void ExecuteEarly(const std::shared_ptr<UnderWay>& read);
+  void OnReadPoint(const std::shared_ptr<UnderWay>& read, const absl::Status& status);
+  void FinishRead(const std::shared_ptr<UnderWay>& read);
   // On one of the readers.
   void PostRead(Task read);
   void ExecuteRead(std::string batch, uint64_t id, ReplyDone done);
@@ -127,6 +131,7 @@ class Replica final : private raftnode::Observer {
   std::atomic<raft::NodeId> leader_ = raft::kNoNode;
   std::atomic<bool> expiring_ = false;  // an expiry step is in the log
   std::atomic<size_t> next_reader_ = 0;
+  std::atomic<int> early_pause_ = 0;  // reads that are not executed early
   obs::Gauge& clock_skew_;
   obs::Counter& refused_;
   obs::Histogram& read_latency_;
