@@ -22,7 +22,7 @@ constexpr uint64_t kMostNanos = (uint64_t{1} << 37) - 1;  // 137 s
 size_t BucketOf(uint64_t ns) {
   ns = std::min(ns, kMostNanos);
   if (ns < kSteps) return static_cast<size_t>(ns);
-  int shift = std::bit_width(ns) - 1 - kStepBits;
+  int shift = static_cast<int>(std::bit_width(ns)) - 1 - kStepBits;
   return static_cast<size_t>((static_cast<uint64_t>(shift) + 1) * kSteps +
                              ((ns >> shift) & (kSteps - 1)));
 }

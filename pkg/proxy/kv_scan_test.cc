@@ -64,7 +64,7 @@ TEST(KvScanTest, PagesAreInOrderAndWholeWhateverTheirSizes) {
     for (uint64_t i = 0, n = random.Uniform(60); i < n; ++i) {
       std::string key = "k" + std::to_string(random.Uniform(1000));
       bool known = std::any_of(groups.begin(), groups.end(),
-                               [&key](const Pairs& data) { return data.count(key) > 0; });
+                               [&key](const Pairs& data) { return data.contains(key); });
       if (known) continue;
       groups[random.Uniform(groups.size())][key] = "v";
       all.push_back(key);

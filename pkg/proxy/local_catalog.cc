@@ -26,7 +26,7 @@ std::string Encoded(resp::Version version, const absl::Status& status) {
 }
 
 CatalogAdmin::Done Answer(LocalCall& call) {
-  return [version = call.client.version, done = call.Later()](absl::Status status) mutable {
+  return [version = call.client.version, done = call.Later()](const absl::Status& status) mutable {
     done(Encoded(version, status));
   };
 }

@@ -113,7 +113,7 @@ void List(LocalCall& call) {
     return call.reply.Error(error);
   call.proxy.clients.List([filter = std::move(filter), version = call.client.version,
                            &clock = call.proxy.clock,
-                           done = call.Later()](std::vector<ClientInfo> clients) mutable {
+                           done = call.Later()](const std::vector<ClientInfo>& clients) mutable {
     std::string text;
     Clock::Duration now = clock.Monotonic();
     for (const ClientInfo& c : clients) {

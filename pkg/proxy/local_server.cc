@@ -37,7 +37,7 @@ void Finish(PendingInfo info) {
 void FinishWithMeta(PendingInfo info) {
   if (!info.wants_meta) return Finish(std::move(info));
   CatalogAdmin& catalog = info.catalog;
-  catalog.Query([info = std::move(info)](absl::StatusOr<metapb::QueryReply> meta) mutable {
+  catalog.Query([info = std::move(info)](const absl::StatusOr<metapb::QueryReply>& meta) mutable {
     info.Append(MetaSection(meta));
     Finish(std::move(info));
   });

@@ -1,5 +1,7 @@
 #include "pkg/proxy/local_shards.h"
 
+#include <utility>
+
 #include "pkg/proxy/router_fixture_test.h"
 
 namespace kdb::proxy {
@@ -8,8 +10,9 @@ namespace {
 class LocalShardsTest : public RouterFixture {
  protected:
   void Ask() {
-    AskAllShards(*router_, *executor_, *redis::FindCommand("dbsize"),
-                 [this](std::vector<std::string> replies) { asked_.push_back(replies); });
+    AskAllShards(
+        *router_, *executor_, *redis::FindCommand("dbsize"),
+        [this](std::vector<std::string> replies) { asked_.push_back(std::move(replies)); });
   }
 
   std::vector<std::vector<std::string>> asked_;

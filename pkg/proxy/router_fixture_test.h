@@ -39,7 +39,7 @@ inline std::shared_ptr<const shard::SlotTable> TableOf(uint64_t version,
       group->set_gid(slots.gid);
       for (char name : {'a', 'b', 'c'}) {
         catalog::Member& member = *group->add_members();
-        member.set_id(static_cast<uint64_t>(name - 'a' + 1));
+        member.set_id(static_cast<uint64_t>(name - 'a') + 1);
         member.set_address(std::to_string(slots.gid) + name);
       }
     }
@@ -82,7 +82,7 @@ class RouterFixture : public ::testing::Test {
     const redis::Command* command = nullptr;
     ASSERT_TRUE(redis::Resolve(args, &command).ok()) << text;
     router_->Submit(*command, args, version, client,
-                    [this, label = std::string(text)](std::string reply) {
+                    [this, label = std::string(text)](const std::string& reply) {
                       replies_.push_back(label + ": " + Flat(reply));
                     });
   }

@@ -227,6 +227,7 @@ void RouterImpl::LeaveLane(ShardOp& op) {
 }
 
 // An op is not at its group any more. `slots` by value: what waited for this may end the op.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void RouterImpl::NoteResolved(uint64_t gid, ShardOp::Slots slots) {
   std::vector<uint32_t>& unresolved = GroupOf(gid).unresolved;
   for (shard::Slot slot : slots) {

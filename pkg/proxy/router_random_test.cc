@@ -24,8 +24,8 @@ constexpr int kSeeds = 300;
 
 // One client's command: a token appended to a list, or a look at the list.
 struct Step {
-  bool read;
-  int list;
+  bool read = false;
+  int list = 0;
   std::string token;
   std::string reply;  // empty: none yet
 };
@@ -214,7 +214,7 @@ class RandomRun {
   ModelLinks links_;
   const bool moves_;
   std::vector<ModelGroup*> groups_;
-  std::array<size_t, shard::kSlots> owner_;
+  std::array<size_t, shard::kSlots> owner_{};
   std::set<shard::Slot> moving_;
   uint64_t epoch_ = 1;
   std::vector<std::string> lists_;

@@ -104,7 +104,7 @@ class ScriptedLinks final : public ShardLinkFactory {
     links.push_back(link.get());
     return link;
   }
-  bool IsOpen(ScriptedLink* link) const { return open_.count(link) > 0; }
+  bool IsOpen(ScriptedLink* link) const { return open_.contains(link); }
   // The newest link of a group, or null.
   ScriptedLink* Of(uint64_t gid) const {
     auto it = std::find_if(links.rbegin(), links.rend(), [this, gid](ScriptedLink* link) {
