@@ -132,8 +132,9 @@ void Connection::Fail(const absl::Status& why) {
 
 void Connection::Close() { PostClose(absl::CancelledError("closed")); }
 
-void Connection::PostClose(const absl::Status& why) {
-  asio::post(socket_.get_executor(), [self = shared_from_this(), why] { self->CloseNow(why); });
+void Connection::PostClose(absl::Status why) {
+  asio::post(socket_.get_executor(),
+             [self = shared_from_this(), why = std::move(why)] { self->CloseNow(why); });
 }
 
 void Connection::FlushLocked() {

@@ -67,7 +67,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   ssize_t WriteSomeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ConsumeLocked(size_t sent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void PostClose(const absl::Status& why);
+  void PostClose(absl::Status why);
 
   // On the loop.
   void Resolve(const std::string& address);

@@ -77,8 +77,8 @@ TEST_F(ConnectionSendTest, TheLargestFrames) {
   Dial(served.port());
   connection_->Send(ToFrame("hello"));
   std::vector<std::string> bodies;
-  for (char c : {'a', 'b', 'c'}) {
-    bodies.emplace_back(kMaxFrameBytes, c);
+  for (size_t bytes : {kMaxFrameBytes, size_t{1} << 20, size_t{5'000'000}}) {
+    bodies.emplace_back(bytes, 'x');
     connection_->Send(ToFrame(bodies.back()));
     bodies.emplace_back("small");
     connection_->Send(ToFrame(bodies.back()));
@@ -98,7 +98,7 @@ TEST_F(ConnectionSendTest, ASlowReaderGetsEverything) {
     sent += frame;
     connection_->Send(frame);
   };
-  send(48 << 20);
+  send(16 << 20);
   for (size_t i = 0; i < 20'000; ++i) send(i % 300);
   EXPECT_GT(connection_->queued_bytes(), 1u << 20);
   std::string got = peer.Read(1'000'003);

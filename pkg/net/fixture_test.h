@@ -75,6 +75,11 @@ class Record {
         [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return destroyed_ > 0 && destroyed_ == handlers_; });
     return why_;
   }
+  void ExpectAllClosed() {
+    MutexLock lock(mu_);
+    EXPECT_EQ(closed_, handlers_);
+    EXPECT_EQ(destroyed_, handlers_);
+  }
   int destroyed() {
     MutexLock lock(mu_);
     return destroyed_;

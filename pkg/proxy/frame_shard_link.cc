@@ -1,5 +1,7 @@
 #include "pkg/proxy/frame_shard_link.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "pkg/net/connection.h"
@@ -10,6 +12,9 @@ namespace {
 
 using shardpb::CommandsReply;
 using shardpb::CommandsRequest;
+
+// Twice what a kv server lets the replies of a batch come to.
+constexpr size_t kMaxReplyBytes = 512 << 20;
 
 // Hands replies on. Belongs to the connection, which may outlive the link for a moment.
 class Receiver final : public net::Handler {
@@ -22,7 +27,10 @@ class Receiver final : public net::Handler {
     if (!reply_.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
       return absl::InvalidArgumentError("a malformed reply frame");
     }
-    if (Join()) Deliver(**owner_);
+    if (reply_.kind_case() == CommandsReply::kPart) return Keep(reply_.part());
+    Join();
+    Deliver(**owner_);
+    reply_.Clear();  // may be large
     return absl::OkStatus();
   }
 
@@ -31,20 +39,23 @@ class Receiver final : public net::Handler {
   }
 
  private:
-  // False: this is the front of a later reply. Keeps it, or puts what came before in front.
-  bool Join() {
-    if (reply_.kind_case() == CommandsReply::kPart) {
-      parts_.append(reply_.part());
-      return false;
+  absl::Status Keep(std::string_view part) {
+    if (parts_.size() + part.size() > kMaxReplyBytes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("a reply of more than {} bytes", kMaxReplyBytes));
     }
-    if (parts_.empty()) return true;
-    std::string* last = reply_.kind_case() == CommandsReply::kReadReply
-                            ? reply_.mutable_read_reply()
-                            : reply_.mutable_write_reply();
-    parts_.append(*last);
-    last->swap(parts_);
-    std::string().swap(parts_);
-    return true;
+    parts_.append(part);
+    return absl::OkStatus();
+  }
+
+  // Puts the parts in front of their reply. Replies of other kinds may come between.
+  void Join() {
+    bool read = reply_.kind_case() == CommandsReply::kReadReply;
+    bool write = reply_.kind_case() == CommandsReply::kWriteReply;
+    if (parts_.empty() || !(read || write)) return;
+    std::string& last = read ? *reply_.mutable_read_reply() : *reply_.mutable_write_reply();
+    parts_.append(last);
+    last = std::exchange(parts_, {});
   }
 
   void Deliver(ShardLinkHandler& owner) {

@@ -5,48 +5,28 @@
 #include <algorithm>
 #include <utility>
 
+#include "pkg/server/command_replies.h"
+
 namespace kdb::server {
 namespace {
 
-// What a proxy leaves unread is at most this: two batches in flight with the largest replies, and
-// reads.
-constexpr size_t kMaxQueuedBytes = 768 << 20;
-constexpr size_t kMaxPartBytes = 4 << 20;
-
-// Answers of one stream on their way out. Callbacks of the replica hold it; once the connection is
-// closed what they send is dropped.
-class Replies {
- public:
-  explicit Replies(std::shared_ptr<net::Connection> connection)
-      : connection_(std::move(connection)) {}
-
-  void Send(const shardpb::CommandsReply& reply) { connection_->Send(net::ToFrame(reply)); }
-
-  // A batch's reply, of any size: one that no frame could carry goes in parts.
-  using Field = std::string* (shardpb::CommandsReply::*)();
-  void SendBatchReply(Field field, std::string_view bytes) {
-    if (connection_->queued_bytes() > kMaxQueuedBytes) return connection_->Close();
-    MutexLock lock(mu_);
-    for (; bytes.size() > kMaxPartBytes; bytes.remove_prefix(kMaxPartBytes)) {
-      shardpb::CommandsReply part;
-      part.set_part(bytes.data(), kMaxPartBytes);
-      Send(part);
-    }
-    shardpb::CommandsReply last;
-    (last.*field)()->assign(bytes);
-    Send(last);
-  }
-
- private:
-  Mutex mu_;                                           // keeps the parts of one reply together
-  const std::shared_ptr<net::Connection> connection_;  // shared with its asynchronous operations
-};
+// The raft message that carries a batch's entry must fit a frame, too.
+constexpr size_t kMaxBatchBytes = net::kMaxFrameBytes - (64 << 10);
 
 shardpb::CommandsReply LeaderChanged(const std::string& address) {
   shardpb::CommandsReply reply;
   reply.mutable_leader_changed()->set_leader_address(address);
   return reply;
 }
+
+// A stream for which there is no replica is told so.
+class Refused final : public net::Handler {
+ public:
+  absl::Status OnFrame(std::string_view) override {
+    return absl::UnavailableError("this server is not a member of a group (yet)");
+  }
+  void OnClosed(const absl::Status&) override {}
+};
 
 }  // namespace
 
@@ -56,13 +36,15 @@ class CommandService::Stream final : public net::Handler {
       : service_(service),
         replica_(replica),
         connection_(std::move(connection)),
-        replies_(std::make_shared<Replies>(connection_)) {}
+        replies_(std::make_shared<CommandReplies>(connection_)) {}
 
   absl::Status OnFrame(std::string_view body) override {
     if (!request_.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
       return absl::InvalidArgumentError("a malformed request frame");
     }
-    return Handle();
+    absl::Status status = Handle();
+    request_.Clear();  // may be large
+    return status;
   }
   void OnClosed(const absl::Status& why) override;
 
@@ -79,7 +61,7 @@ class CommandService::Stream final : public net::Handler {
     }
     switch (request_.kind_case()) {
       case shardpb::CommandsRequest::kWriteBatch:
-        return Write(), absl::OkStatus();
+        return Write();
       case shardpb::CommandsRequest::kReadBatch:
         return Read(), absl::OkStatus();
       case shardpb::CommandsRequest::kOpenSession:
@@ -92,12 +74,18 @@ class CommandService::Stream final : public net::Handler {
     }
   }
 
-  void Write() {
-    replica_->Write(request_.write_batch(), [replies = replies_,
-                                             replica = replica_](absl::StatusOr<Payload> result) {
-      if (!result.ok()) return replies->Send(LeaderChanged(replica->LeaderAddress()));
-      replies->SendBatchReply(&shardpb::CommandsReply::mutable_write_reply, result->view());
-    });
+  absl::Status Write() {
+    if (size_t bytes = request_.write_batch().size(); bytes > kMaxBatchBytes) {
+      return absl::InvalidArgumentError(
+          fmt::format("a batch of {} bytes; the limit is {}", bytes, kMaxBatchBytes));
+    }
+    replica_->Write(request_.write_batch(),
+                    [replies = replies_, replica = replica_](absl::StatusOr<Payload> result) {
+                      if (!result.ok())
+                        return replies->Send(LeaderChanged(replica->LeaderAddress()));
+                      replies->SendWriteReply(result->view());
+                    });
+    return absl::OkStatus();
   }
 
   void Read() {
@@ -106,8 +94,7 @@ class CommandService::Stream final : public net::Handler {
                    [replies = replies_](absl::StatusOr<Payload> result) {
                      if (!result.ok())
                        return;  // the replica is shutting down, and the stream with it
-                     replies->SendBatchReply(&shardpb::CommandsReply::mutable_read_reply,
-                                             result->view());
+                     replies->SendReadReply(result->view());
                    });
   }
 
@@ -132,18 +119,9 @@ class CommandService::Stream final : public net::Handler {
   CommandService& service_;
   Replica* const replica_;
   const std::shared_ptr<net::Connection> connection_;
-  const std::shared_ptr<Replies> replies_;
+  const std::shared_ptr<CommandReplies> replies_;  // shared with the replica's callbacks
   shardpb::CommandsRequest request_;
   bool welcome_ = false;
-};
-
-// A stream for which there is no replica is told so at once.
-class Refused final : public net::Handler {
- public:
-  absl::Status OnFrame(std::string_view) override {
-    return absl::UnavailableError("this server is not a member of a group (yet)");
-  }
-  void OnClosed(const absl::Status&) override {}
 };
 
 CommandService::CommandService(net::Loop& loop, obs::Registry& metrics)
