@@ -11,7 +11,7 @@
 namespace kdb::raft {
 namespace {
 
-std::vector<Entry> MakeEntries(Index first, std::vector<Term> terms) {
+std::vector<Entry> MakeEntries(Index first, const std::vector<Term>& terms) {
   std::vector<Entry> out;
   for (Term t : terms) out.push_back({first++, t, EntryType::kNormal, Payload(std::string("d"))});
   return out;

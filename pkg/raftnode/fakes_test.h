@@ -71,11 +71,11 @@ class RecordingWal final : public wal::Wal {
     return error;
   }
   absl::Status Sync() override {
-    calls.push_back("sync");
+    calls.emplace_back("sync");
     return error;
   }
   absl::Status Mark() override {
-    calls.push_back("mark");
+    calls.emplace_back("mark");
     return error;
   }
   absl::StatusOr<std::vector<raft::Entry>> Read(raft::Index lo, raft::Index hi,

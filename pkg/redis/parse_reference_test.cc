@@ -116,7 +116,7 @@ TEST_F(ParseReference, SetAndGetexOptions) {
 
 TEST_F(ParseReference, ExpireOptions) {
   const struct {
-    const char* name;
+    const char* name = nullptr;
     ExpireUnit unit;
   } kCommands[] = {{"expire", {.seconds = true}},
                    {"pexpire", {}},

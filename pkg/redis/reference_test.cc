@@ -166,8 +166,8 @@ TEST_F(Reference, WrongNumbersOfArgumentsAreRefusedInTheSameWords) {
     const size_t too_few = static_cast<size_t>(std::abs(row->arity)) - 1;
     const size_t too_many = static_cast<size_t>(std::abs(row->arity)) + 1;
     std::vector<std::string> more = args;
-    while (args.size() < too_few) args.push_back("x");
-    while (more.size() < too_many) more.push_back("x");
+    while (args.size() < too_few) args.emplace_back("x");
+    while (more.size() < too_many) more.emplace_back("x");
     if (args.size() == too_few) ExpectSame(args);
     if (row->arity > 0) ExpectSame(more);
   }

@@ -28,7 +28,8 @@ class Exchange {
   void Send(std::vector<raft::Message> messages) {
     MutexLock lock(mu_);
     for (raft::Message& m : messages) {
-      if (nodes_[m.to] != nullptr) nodes_[m.to]->Deliver({std::move(m)});
+      RaftNode* to = nodes_[m.to];
+      if (to != nullptr) to->Deliver({std::move(m)});
     }
   }
 
