@@ -189,11 +189,10 @@ absl::StatusOr<std::string> ShardStateImpl::ExecuteNext(const wire::BatchHeader&
 
 // The number is the entry's index: unique in the group, and the same on every replica.
 Payload ShardStateImpl::ApplyOpenSession() {
-  uint64_t session = state_->system.applied_index;
-  if (!state_->sessions.Open(session, state_->system.log_time_ms)) session = 0;
-  std::string result;
-  AppendLittle(result, session);
-  return Payload(std::move(result));
+  OpenedSession opened{.session = state_->system.applied_index,
+                       .log_time_ms = state_->system.log_time_ms};
+  if (!state_->sessions.Open(opened.session, opened.log_time_ms)) opened.session = 0;
+  return Payload(EncodeOpenedSession(opened));
 }
 
 Payload ShardStateImpl::ApplyEndSessions(std::string_view body, ApplyCounts& counts) {

@@ -68,6 +68,21 @@ absl::StatusOr<OwnSlots> DecodeOwnSlots(std::string_view bytes) {
   return own;
 }
 
+std::string EncodeOpenedSession(const OpenedSession& opened) {
+  std::string out;
+  AppendLittle(out, opened.session);
+  AppendLittle(out, opened.log_time_ms);
+  return out;
+}
+
+absl::StatusOr<OpenedSession> DecodeOpenedSession(std::string_view bytes) {
+  ByteReader reader(bytes);
+  OpenedSession opened{.session = reader.Little<uint64_t>(),
+                       .log_time_ms = reader.Little<int64_t>()};
+  if (!reader.done()) return absl::InvalidArgumentError("not the result of opening a session");
+  return opened;
+}
+
 std::string EncodeRaiseLevel(uint32_t level) {
   std::string out;
   AppendLittle(out, level);

@@ -14,7 +14,7 @@ namespace kdb::kv {
 
 enum class EntryKind : uint8_t {
   kBatch = 1,           // body: a wire::Batch as the proxy encoded it
-  kOpenSession = 2,     // result: the new session's number, 8 bytes little endian
+  kOpenSession = 2,     // result: OpenedSession
   kCloseSession = 3,    // body: the session
   kExpireSessions = 4,  // body: sessions, after >= 10 min of silence in the leader's monotonic time
   kTick = 5,            // nothing but the time
@@ -52,6 +52,14 @@ struct ExpireKeys {
 };
 std::string EncodeExpireKeys(const ExpireKeys& step);
 absl::StatusOr<ExpireKeys> DecodeExpireKeys(std::string_view bytes);
+
+// The result of kOpenSession; not in the log.
+struct OpenedSession {
+  uint64_t session = 0;  // 0: there are too many
+  int64_t log_time_ms = 0;
+};
+std::string EncodeOpenedSession(const OpenedSession& opened);
+absl::StatusOr<OpenedSession> DecodeOpenedSession(std::string_view bytes);
 
 std::string EncodeRaiseLevel(uint32_t level);
 absl::StatusOr<uint32_t> DecodeRaiseLevel(std::string_view bytes);

@@ -35,6 +35,16 @@ TEST_F(SessionsTest, TheNumberIsTheEntrysIndex) {
   EXPECT_EQ(replica_.state().stats().sessions, 2u);
 }
 
+// Proxies reckon deadlines from it, and may be the first to write after hours.
+TEST_F(SessionsTest, OpeningTellsTheLogTimeOfItsEntry) {
+  log_.now_ms += 3'600'000;
+  log_.Add(EntryKind::kOpenSession);
+  auto opened = DecodeOpenedSession(Apply());
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ(opened->session, log_.Last());
+  EXPECT_EQ(opened->log_time_ms, log_.now_ms);
+}
+
 TEST_F(SessionsTest, BatchesExecuteInOrder) {
   EXPECT_EQ(Incr(1).results[0].reply, ":1\r\n");
   EXPECT_EQ(Incr(2).results[0].reply, ":2\r\n");

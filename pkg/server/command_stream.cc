@@ -101,13 +101,13 @@ class CommandService::Stream final : public net::Handler {
   void OpenSession() {
     uint64_t id = request_.open_session().request_id();
     replica_->OpenSession(
-        [replies = replies_, replica = replica_, id](absl::StatusOr<uint64_t> session) {
+        [replies = replies_, replica = replica_, id](absl::StatusOr<kv::OpenedSession> session) {
           shardpb::CommandsReply reply;
           shardpb::SessionOpened& opened = *reply.mutable_session_opened();
           opened.set_request_id(id);
           if (session.ok()) {
-            opened.set_session(*session);
-            opened.set_log_time_ms(replica->ShardStats().log_time_ms);
+            opened.set_session(session->session);
+            opened.set_log_time_ms(session->log_time_ms);
           } else {
             opened.set_refusal(std::string(session.status().message()));
             opened.set_leader_address(replica->LeaderAddress());

@@ -116,16 +116,15 @@ std::string Replica::Refusal(std::string_view batch, uint64_t id,
   return wire::BatchReplyBuilder::Refusal(reply);
 }
 
-void Replica::OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done) {
+void Replica::OpenSession(SessionDone done) {
   proposer_.Propose(kv::EntryKind::kOpenSession, {},
                     [done = std::move(done)](absl::StatusOr<Payload> result) mutable {
                       if (!result.ok()) return done(result.status());
-                      ByteReader reader(result->view());
-                      uint64_t session = reader.Little<uint64_t>();
-                      if (!reader.done() || session == 0) {
+                      auto opened = kv::DecodeOpenedSession(result->view());
+                      if (!opened.ok() || opened->session == 0) {
                         return done(absl::InternalError("the group opened no session"));
                       }
-                      done(session);
+                      done(*opened);
                     });
 }
 

@@ -14,6 +14,7 @@
 
 #include "pkg/base/mutex.h"
 #include "pkg/base/periodic.h"
+#include "pkg/kv/entry.h"
 #include "pkg/kv/shard_state.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
@@ -66,8 +67,9 @@ class Replica final : private raftnode::Observer {
   void Write(std::string_view batch, ReplyDone done);
   void Read(std::string batch, uint64_t id, ReplyDone done);
 
-  // OK: the session's number. FAILED_PRECONDITION: not the leader.
-  void OpenSession(absl::AnyInvocable<void(absl::StatusOr<uint64_t>)> done);
+  // FAILED_PRECONDITION: not the leader.
+  using SessionDone = absl::AnyInvocable<void(absl::StatusOr<kv::OpenedSession>)>;
+  void OpenSession(SessionDone done);
   void CloseSession(uint64_t session);
 
   void OwnSlots(const kv::OwnSlots& own, absl::AnyInvocable<void(absl::Status)> done);

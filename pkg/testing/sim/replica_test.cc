@@ -31,8 +31,9 @@ class ReplicaTest : public ::testing::Test {
  protected:
   ReplicaTest() : world_(OneServer(), false), cluster_(world_) {
     KDB_CHECK(cluster_.Boot());
-    session_ = *Await<absl::StatusOr<uint64_t>>(
+    auto opened = Await<absl::StatusOr<kv::OpenedSession>>(
         [&](auto done) { server().replica().OpenSession(std::move(done)); });
+    session_ = opened->session;
   }
   ~ReplicaTest() override { EXPECT_TRUE(world_.problems.empty()); }
 

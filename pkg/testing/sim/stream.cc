@@ -59,11 +59,11 @@ void Stream::SendRead(uint64_t id, std::string batch) {
 
 void Stream::OpenSession(uint64_t request_id) {
   ToServer([self = shared_from_this(), request_id](SimServer& server) {
-    server.replica().OpenSession([self, request_id](absl::StatusOr<uint64_t> session) {
+    server.replica().OpenSession([self, request_id](absl::StatusOr<kv::OpenedSession> session) {
       std::string refusal(session.ok() ? "" : session.status().message());
       std::string leader = session.ok() ? "" : self->server_.LeaderAddress();
-      int64_t log_time = session.ok() ? self->server_.replica().ShardStats().log_time_ms : 0;
-      self->ToProxy([request_id, number = session.ok() ? *session : 0, log_time, refusal,
+      int64_t log_time = session.ok() ? session->log_time_ms : 0;
+      self->ToProxy([request_id, number = session.ok() ? session->session : 0, log_time, refusal,
                      leader](proxy::ShardLinkHandler& h) {
         h.OnSessionOpened(request_id, number, log_time, refusal, leader);
       });
