@@ -48,6 +48,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   void StartMetaClients();
   void OnCatalog(const catalog::Catalog& catalog);
   void Report();
+  absl::Status Started() const;
   absl::Status Ready() const;
 
   const KvOptions options_;
@@ -90,17 +91,13 @@ absl::Status KvServerImpl::Open() {
     MutexLock lock(mu_);
     identity_ = std::move(identity);
   }
-  catalog_ = std::make_unique<CatalogCache>(fs_, dir + "/catalog", logger_);
+  catalog_ = std::make_unique<CatalogCache>(fs_, dir + "/catalog", logger_,
+                                            identity().birth ? identity().birth->cluster_id() : "");
   admin_service_ = std::make_unique<AdminService>(static_cast<AdminBackend&>(*this), *catalog_,
                                                   options_.version, logger_);
   obs::Probes probes{.live = absl::OkStatus,
                      .ready = [this] { return Ready(); },
-                     .started =
-                         [this] {
-                           MutexLock lock(mu_);
-                           return started_ ? absl::OkStatus()
-                                           : absl::UnavailableError("the log is being replayed");
-                         }};
+                     .started = [this] { return Started(); }};
   KDB_ASSIGN_OR_RETURN(admin_http_,
                        obs::AdminHttp::Start(options_.admin_listen, metrics_, std::move(probes)));
   KDB_RETURN_IF_ERROR(StartServices());
@@ -179,11 +176,9 @@ void KvServerImpl::StartMetaClients() {
                                             Random(SystemSeed()));
   reporter_ = NewThreadExecutor("report");
   report_ = std::make_unique<Periodic>(*reporter_, options_.report_every, [this] { Report(); });
-  raftnode::Identity id = identity();
   watcher_ = std::make_unique<rpc::CatalogWatcher>(
-      rpc::CatalogWatcherOptions{.meta_seeds = options_.meta_seeds,
-                                 .kv_seeds = {},
-                                 .cluster_id = id.birth.has_value() ? id.birth->cluster_id() : ""},
+      rpc::CatalogWatcherOptions{
+          .meta_seeds = options_.meta_seeds, .kv_seeds = {}, .cluster_id = catalog_->cluster_id()},
       [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_,
       Random(SystemSeed()));
 }
@@ -215,6 +210,15 @@ void KvServerImpl::Report() {
   if (absl::Status s = meta_->Report(report, options_.report_every).status(); !s.ok()) {
     logger_->debug("no meta server took the report: {}", std::string(s.message()));
   }
+}
+
+absl::Status KvServerImpl::Started() const {
+  {
+    MutexLock lock(mu_);
+    if (!started_) return absl::UnavailableError("the data directory is being opened");
+  }
+  std::shared_ptr<GroupMember> m = member();
+  return m == nullptr ? absl::OkStatus() : m->replica().Started();
 }
 
 absl::Status KvServerImpl::Ready() const {
