@@ -9,8 +9,10 @@
 #include <map>
 #include <string>
 
+#include "pkg/net/connection.h"
 #include "pkg/proxy/kv_service.h"
 #include "pkg/rpc/channel.h"
+#include "pkg/rpc/server.h"
 #include "pkg/wire/batch.h"
 #include "proto/kv.grpc.pb.h"
 #include "proto/shard.grpc.pb.h"
@@ -22,17 +24,15 @@ using std::chrono::milliseconds;
 
 // Strings in a map; a batch is executed as it comes. Serves its catalog like a kv server whose meta
 // is down.
-class TinyShard final : public shardpb::Shard::Service, public shardpb::Admin::Service {
+class TinyShard final : public shardpb::Admin::Service {
  public:
   TinyShard() {
-    grpc::ServerBuilder builder;
-    rpc::ConfigureServer(builder);
-    builder.RegisterService(static_cast<shardpb::Shard::Service*>(this));
-    builder.RegisterService(static_cast<shardpb::Admin::Service*>(this));
-    server_ = *rpc::StartServer(builder, "127.0.0.1:0", &port_);
+    auto open = [this](auto connection) {
+      return std::make_unique<Stream>(*this, std::move(connection));
+    };
+    server_ = *rpc::Server::Start(loop_, "127.0.0.1:0", {this}, {{net::Service::kCommands, open}});
   }
-  ~TinyShard() override { server_->Shutdown(std::chrono::system_clock::now()); }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
 
   grpc::Status Query(grpc::ServerContext*, const shardpb::QueryRequest*,
                      shardpb::QueryReply* reply) override {
@@ -49,32 +49,43 @@ class TinyShard final : public shardpb::Shard::Service, public shardpb::Admin::S
     return grpc::Status::OK;
   }
 
-  grpc::Status Commands(
-      grpc::ServerContext*,
-      grpc::ServerReaderWriter<shardpb::CommandsReply, shardpb::CommandsRequest>* stream) override {
-    shardpb::CommandsRequest request;
-    while (stream->Read(&request)) {
+ private:
+  class Stream final : public net::Handler {
+   public:
+    Stream(TinyShard& shard, std::shared_ptr<net::Connection> connection)
+        : shard_(shard), connection_(std::move(connection)) {}
+
+    absl::Status OnFrame(std::string_view body) override {
+      shardpb::CommandsRequest request;
       shardpb::CommandsReply reply;
+      if (!request.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+        return absl::InvalidArgumentError("malformed");
+      }
       if (request.has_hello()) {
-        if (request.hello().cluster_id() != "c") return grpc::Status::CANCELLED;
-        continue;
+        return request.hello().cluster_id() == "c" ? absl::OkStatus()
+                                                   : absl::FailedPreconditionError("not c");
       }
       if (request.has_open_session()) {
         reply.mutable_session_opened()->set_request_id(request.open_session().request_id());
-        reply.mutable_session_opened()->set_session(1000 + ++sessions_);
+        reply.mutable_session_opened()->set_session(1000 + ++shard_.sessions_);
       } else if (request.has_read_batch()) {
-        reply.set_read_reply(Execute(request.read_batch().batch(), request.read_batch().id()));
+        reply.set_read_reply(
+            shard_.Execute(request.read_batch().batch(), request.read_batch().id()));
       } else if (request.kind_case() == shardpb::CommandsRequest::kWriteBatch) {
-        reply.set_write_reply(Execute(request.write_batch(), 0));
+        reply.set_write_reply(shard_.Execute(request.write_batch(), 0));
       } else {
-        continue;
+        return absl::OkStatus();
       }
-      stream->Write(reply);
+      connection_->Send(net::ToFrame(reply));
+      return absl::OkStatus();
     }
-    return grpc::Status::OK;
-  }
+    void OnClosed(const absl::Status&) override {}
 
- private:
+   private:
+    TinyShard& shard_;
+    const std::shared_ptr<net::Connection> connection_;
+  };
+
   std::string Execute(const std::string& bytes, uint64_t id) {
     wire::Batch batch = *wire::DecodeBatch(bytes);
     wire::BatchReplyBuilder builder;
@@ -105,8 +116,8 @@ class TinyShard final : public shardpb::Shard::Service, public shardpb::Admin::S
   Mutex mu_;
   std::map<std::string, std::string> data_ ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> sessions_ = 0;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
+  net::Loop loop_{"tiny"};
+  std::unique_ptr<rpc::Server> server_;
 };
 
 class Client {
