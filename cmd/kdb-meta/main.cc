@@ -72,7 +72,7 @@ absl::Status Run(int argc, char** argv) {
   KDB_ASSIGN_OR_RETURN(auto server, meta::MetaServer::Start(flags.meta, env));
   KDB_ASSIGN_OR_RETURN(auto http,
                        obs::AdminHttp::Start(flags.admin_listen, metrics,
-                                             {.live = absl::OkStatus,
+                                             {.live = [&] { return server->Alive(); },
                                               .ready = [&] { return server->Ready(); },
                                               .started = [&] { return Started(*server); }}));
   logger->info("serves on {}, metrics on port {}", flags.meta.listen, http->port());

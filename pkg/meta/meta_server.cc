@@ -51,6 +51,7 @@ class Server final : public MetaServer {
   }
 
   int port() const override { return port_; }
+  absl::Status Alive() const override { return loop_.Alive(); }
   absl::Status Ready() const override;
   StartupProgress progress() const override;
 

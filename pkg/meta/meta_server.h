@@ -44,8 +44,9 @@ class MetaServer {
   virtual ~MetaServer() = default;
 
   virtual int port() const = 0;
-  // For the health port. OK: a voter that knows its leader and has applied nearly all that is
-  // committed. Else why not.
+  // For the health port. OK while the event loop turns; says nothing of the group.
+  virtual absl::Status Alive() const = 0;
+  // OK: a voter that knows its leader and has applied nearly all that is committed. Else why not.
   virtual absl::Status Ready() const = 0;
   virtual StartupProgress progress() const = 0;
 };

@@ -4,9 +4,13 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "pkg/net/asio_executor.h"
 
 namespace kdb::net {
@@ -29,13 +33,20 @@ class Loop final : public Executor {
   }
   size_t Backlog() const override { return executor_.Backlog(); }
 
+  // OK while the loop comes round; for liveness probes.
+  absl::Status Alive() const;
+
   // Returns when `task`, and what it posted, has run on the loop. Not from the loop itself.
   void RunAndWait(Task task);
 
  private:
+  void NoteTurn();
+
   asio::io_context io_;
   AsioExecutor executor_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::steady_timer turn_timer_;
+  std::atomic<std::chrono::steady_clock::time_point> last_turn_;
   std::thread thread_;
 };
 

@@ -52,5 +52,11 @@ TEST(LoopTest, PostAfterRunsOnce) {
   EXPECT_EQ(runs, 1);
 }
 
+TEST(LoopTest, IsAliveWhileItComesRound) {
+  Loop loop("test");
+  loop.RunAndWait([] {});
+  EXPECT_TRUE(loop.Alive().ok());
+}
+
 }  // namespace
 }  // namespace kdb::net

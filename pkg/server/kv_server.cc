@@ -95,7 +95,7 @@ absl::Status KvServerImpl::Open() {
                                             identity().birth ? identity().birth->cluster_id() : "");
   admin_service_ = std::make_unique<AdminService>(static_cast<AdminBackend&>(*this), *catalog_,
                                                   options_.version, logger_);
-  obs::Probes probes{.live = absl::OkStatus,
+  obs::Probes probes{.live = [this] { return loop_.Alive(); },
                      .ready = [this] { return Ready(); },
                      .started = [this] { return Started(); }};
   KDB_ASSIGN_OR_RETURN(admin_http_,

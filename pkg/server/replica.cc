@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "pkg/base/coding.h"
@@ -178,6 +179,10 @@ absl::Status Replica::Ready() const {
     if (!degraded_.empty()) return absl::UnavailableError(degraded_);
   }
   raft::RaftStatus status = node_->Status();
+  const auto& voters = status.conf.voters;
+  if (std::find(voters.begin(), voters.end(), status.id) == voters.end()) {
+    return absl::UnavailableError("not a voter of the group");
+  }
   if (status.leader == raft::kNoNode) return absl::UnavailableError("no leader is known");
   if (uint64_t lag = status.commit - status.applied; lag > options_.ready_apply_lag) {
     return absl::UnavailableError(fmt::format("{} committed entries are not applied yet", lag));
