@@ -205,10 +205,16 @@ class Cluster:
         return time.monotonic() - start
 
     def wait_restarted(self, killed, timeout=30):
-        """Until every process of `killed` ({name: pid}) runs again under another pid."""
-        wait_for(f"restart of {sorted(killed)}",
-                 lambda: all(p["pid"] not in (0, killed[p["name"]])
-                             for p in self.processes() if p["name"] in killed), timeout)
+        """Until every process of `killed` ({name: pid}) runs again under another pid. DataLost as of wait_ready: one that
+        refuses to start comes and goes, and is not seen running.
+        """
+        def all_run():
+            for name in killed:
+                if refusal := self.refusal(name):
+                    raise DataLost(f"{name} does not start: {refusal}")
+            return all(p["pid"] not in (0, killed[p["name"]]) for p in self.processes() if p["name"] in killed)
+
+        wait_for(f"restart of {sorted(killed)}", all_run, timeout)
 
     def last_log(self, name, lines=3):
         return " | ".join(self._log_tail(name)[-lines:])
