@@ -23,6 +23,9 @@ Cli::Cli(CLI::App& app) {
   app.add_option("--proxy", proxy_, "host:port of a proxy's KV API")
       ->envname("KDB_PROXY")
       ->capture_default_str();
+  app.add_option("--password", password_,
+                 "One of the proxy's passwords, for get, put, del and scan (metadata kdb-password)")
+      ->envname("KDB_PASSWORD");
   app.add_option("-o,--output", output_, "text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--timeout", timeout_s_, "Seconds")
       ->check(CLI::Range(1, 3600))
@@ -137,7 +140,7 @@ ctl::ClusterOptions Cli::ClusterOptions() const {
 }
 
 ctl::KvCommands Cli::Kv() const {
-  return {proxy_, std::chrono::seconds(timeout_s_),
+  return {proxy_, password_, std::chrono::seconds(timeout_s_),
           output_ == "json" ? ctl::Output::kJson : ctl::Output::kText};
 }
 

@@ -36,6 +36,7 @@ class Cli {
   Action action_;
   std::vector<std::string> meta_ = {"127.0.0.1:12326", "127.0.0.1:12327", "127.0.0.1:12328"};
   std::string proxy_ = "127.0.0.1:12316";
+  std::string password_;
   std::string output_ = "text";
   uint64_t timeout_s_ = 10;
 

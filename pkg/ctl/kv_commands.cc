@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "pkg/base/status.h"
 #include "pkg/rpc/channel.h"
@@ -19,18 +20,21 @@ void PrintJson(const nlohmann::json& json) {
 
 }  // namespace
 
-KvCommands::KvCommands(const std::string& address, std::chrono::milliseconds timeout, Output output)
-    : timeout_(timeout),
+KvCommands::KvCommands(const std::string& address, std::string password,
+                       std::chrono::milliseconds timeout, Output output)
+    : password_(std::move(password)),
+      timeout_(timeout),
       output_(output),
       stub_(kv::v1::KV::NewStub(rpc::NewChannel(address, "kdbctl"))) {}
 
-void KvCommands::SetDeadline(grpc::ClientContext& context) const {
+void KvCommands::Prepare(grpc::ClientContext& context) const {
+  if (!password_.empty()) context.AddMetadata("kdb-password", password_);
   context.set_deadline(std::chrono::system_clock::now() + timeout_);
 }
 
 absl::Status KvCommands::Get(const std::string& key) {
   grpc::ClientContext context;
-  SetDeadline(context);
+  Prepare(context);
   kv::v1::GetRequest request;
   request.set_key(key);
   kv::v1::GetResponse reply;
@@ -47,7 +51,7 @@ absl::Status KvCommands::Get(const std::string& key) {
 
 absl::Status KvCommands::Put(const std::string& key, const std::string& value, int64_t ttl_ms) {
   grpc::ClientContext context;
-  SetDeadline(context);
+  Prepare(context);
   kv::v1::PutRequest request;
   request.set_key(key);
   request.set_value(value);
@@ -60,7 +64,7 @@ absl::Status KvCommands::Put(const std::string& key, const std::string& value, i
 
 absl::Status KvCommands::Delete(const std::string& key) {
   grpc::ClientContext context;
-  SetDeadline(context);
+  Prepare(context);
   kv::v1::DeleteRequest request;
   request.set_key(key);
   kv::v1::DeleteResponse reply;
@@ -84,7 +88,7 @@ absl::Status KvCommands::Scan(const ScanArgs& args) {
   while (left > 0) {
     request.set_limit(static_cast<uint32_t>(std::min(left, kPage)));
     grpc::ClientContext context;
-    SetDeadline(context);
+    Prepare(context);
     kv::v1::ScanResponse reply;
     KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Scan(&context, request, &reply)));
     for (const kv::v1::KeyValue& pair : reply.pairs()) {

@@ -22,7 +22,9 @@ struct ScanArgs {
 // Prints to stdout on OK. In JSON, bytes that are not UTF-8 become U+FFFD.
 class KvCommands {
  public:
-  KvCommands(const std::string& address, std::chrono::milliseconds timeout, Output output);
+  // `password`, if not empty, goes with every call.
+  KvCommands(const std::string& address, std::string password, std::chrono::milliseconds timeout,
+             Output output);
 
   // NOT_FOUND when the key is not there.
   absl::Status Get(const std::string& key);
@@ -31,8 +33,9 @@ class KvCommands {
   absl::Status Scan(const ScanArgs& args);
 
  private:
-  void SetDeadline(grpc::ClientContext& context) const;
+  void Prepare(grpc::ClientContext& context) const;
 
+  const std::string password_;
   const std::chrono::milliseconds timeout_;
   const Output output_;
   std::unique_ptr<kv::v1::KV::Stub> stub_;

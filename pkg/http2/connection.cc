@@ -70,6 +70,11 @@ void Connection::Close(CloseReason reason) {
   server_.Remove(*this, reason);
 }
 
+CloseReason Connection::EndReason() const {
+  if (session_.failed()) return CloseReason::kProtocol;
+  return draining_ ? CloseReason::kDrain : CloseReason::kClient;
+}
+
 // --- Reading.
 
 void Connection::WaitReadable() {
@@ -99,7 +104,7 @@ bool Connection::ReadSome(size_t* bytes) {
   if (WouldBlock(error)) {
     WaitReadable();
   } else {
-    Close(draining_ ? CloseReason::kDrain : CloseReason::kClient);
+    Close(EndReason());
   }
   return false;
 }
@@ -115,7 +120,7 @@ void Connection::Turn() {
     return Close(CloseReason::kSlowReader);
   }
   if (session_.ended() && output_.empty()) {
-    return Close(session_.failed() ? CloseReason::kProtocol : CloseReason::kDrain);
+    return Close(EndReason());
   }
   WaitReadable();
 }

@@ -26,6 +26,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
  private:
   friend class Server;
 
+  CloseReason EndReason() const;
   void WaitReadable();
   void OnReadable();
   // False: nothing came, or the connection is closed.

@@ -12,15 +12,15 @@ namespace {
 
 // When there are no descriptors left, trying at once would only burn a core.
 constexpr auto kErrorPause = std::chrono::milliseconds(100);
-constexpr char kTooMany[] = "-ERR max number of clients reached\r\n";
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<IoThread*> threads, IoShared& shared,
-                   std::atomic<uint64_t>& next_client_id)
+Acceptor::Acceptor(std::vector<IoThread*> threads, IoShared& shared, std::string_view refusal,
+                   Adopt adopt)
     : threads_(std::move(threads)),
       shared_(shared),
-      next_client_id_(next_client_id),
+      refusal_(refusal),
+      adopt_(std::move(adopt)),
       acceptor_(threads_.front()->io()),
       pause_(threads_.front()->io()) {}
 
@@ -45,14 +45,14 @@ void Acceptor::Stop() {
 
 void Acceptor::Accept() {
   if (!acceptor_.is_open()) return;
-  IoThread& thread = *threads_[next_thread_++ % threads_.size()];
-  acceptor_.async_accept(
-      thread.io(), [this, &thread](const asio::error_code& error, asio::ip::tcp::socket socket) {
-        OnAccepted(thread, error, std::move(socket));
-      });
+  size_t thread = next_thread_++ % threads_.size();
+  acceptor_.async_accept(threads_[thread]->io(), [this, thread](const asio::error_code& error,
+                                                                asio::ip::tcp::socket socket) {
+    OnAccepted(thread, error, std::move(socket));
+  });
 }
 
-void Acceptor::OnAccepted(IoThread& thread, const asio::error_code& error,
+void Acceptor::OnAccepted(size_t thread, const asio::error_code& error,
                           asio::ip::tcp::socket socket) {
   if (error == asio::error::operation_aborted) return;
   if (error) {
@@ -69,9 +69,9 @@ void Acceptor::OnAccepted(IoThread& thread, const asio::error_code& error,
     shared_.metrics.rejected.Increment();
     asio::error_code ignored;
     socket.non_blocking(true, ignored);
-    socket.write_some(asio::buffer(kTooMany, sizeof(kTooMany) - 1), ignored);
+    socket.write_some(asio::buffer(refusal_), ignored);
   } else {
-    thread.Adopt(std::move(socket), next_client_id_.fetch_add(1));
+    adopt_(thread, std::move(socket));
   }
   Accept();
 }

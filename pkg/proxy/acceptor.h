@@ -4,11 +4,12 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
-#include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "pkg/proxy/io_thread.h"
 
@@ -17,7 +18,12 @@ namespace kdb::proxy {
 // Accepts on the first thread's loop. Must be destroyed when that loop does not run.
 class Acceptor {
  public:
-  Acceptor(std::vector<IoThread*> threads, IoShared& shared, std::atomic<uint64_t>& next_client_id);
+  // A connection made on the loop of thread number `thread`.
+  using Adopt = absl::AnyInvocable<void(size_t thread, asio::ip::tcp::socket socket)>;
+
+  // `adopt` is called on the first thread. `refusal`, a constant, is what a client over the limit
+  // is told.
+  Acceptor(std::vector<IoThread*> threads, IoShared& shared, std::string_view refusal, Adopt adopt);
 
   // UNAVAILABLE names the address and the reason; INVALID_ARGUMENT: it is not host:port.
   absl::Status Listen(const std::string& address);
@@ -28,11 +34,12 @@ class Acceptor {
 
  private:
   void Accept();
-  void OnAccepted(IoThread& thread, const asio::error_code& error, asio::ip::tcp::socket socket);
+  void OnAccepted(size_t thread, const asio::error_code& error, asio::ip::tcp::socket socket);
 
   const std::vector<IoThread*> threads_;
   IoShared& shared_;
-  std::atomic<uint64_t>& next_client_id_;  // of all acceptors
+  const std::string_view refusal_;
+  Adopt adopt_;
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   size_t next_thread_ = 0;

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "pkg/base/random.h"
-#include "pkg/proxy/kv_service.h"
 #include "pkg/resp/reply_writer.h"
 
 namespace kdb::proxy {
@@ -107,15 +106,6 @@ TEST(KvScanTest, RefusesWhatDoesNotFit) {
   request.set_page_token("x");
   EXPECT_FALSE(ParseScan(request).ok());
   EXPECT_FALSE(MergePage(KvScan{}, {":1\r\n"}, &page).ok());
-}
-
-TEST(KvScanTest, ErrorsBecomeStatuses) {
-  EXPECT_EQ(StatusOfError("-TIMEOUT no leader\r\n").error_code(),
-            grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_EQ(StatusOfError("-TIMEOUT no leader\r\n").error_message(), "TIMEOUT no leader");
-  EXPECT_EQ(StatusOfError("-UNKNOWN x\r\n").error_code(), grpc::StatusCode::UNKNOWN);
-  EXPECT_EQ(StatusOfError("-WRONGTYPE x\r\n").error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_EQ(StatusOfError("-OOM x\r\n").error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
 }  // namespace

@@ -1,62 +1,38 @@
-// The KV API (proto/kv.proto) over the proxy's routers.
+// The KV API (proto/kv.proto) over the router of one I/O thread.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "pkg/base/mutex.h"
+#include "absl/status/status.h"
+#include "pkg/http2/service.h"
 #include "pkg/proxy/io_thread.h"
-#include "pkg/proxy/password_file.h"
-#include "proto/kv.grpc.pb.h"
 
 namespace kdb::proxy {
 
-// The gRPC status that an error reply ("-CODE text") means; proto/kv.proto lists them.
-grpc::Status StatusOfError(std::string_view reply);
+// The metadata that a call's password comes in, if passwords are asked for.
+inline constexpr char kPasswordMetadata[] = "kdb-password";
+inline constexpr size_t kMaxKeyBytes = 64 << 10;
 
-// Thread-safe. With passwords, a call carries one in its metadata "kdb-password".
-class KvService final : public kv::v1::KV::CallbackService {
+// What an error reply ("-CODE text") means to a caller of the KV API; proto/kv.proto lists it.
+absl::Status StatusOfError(std::string_view reply);
+
+// On the thread's loop only, or while that does not run.
+class KvService final : public http2::Service {
  public:
-  KvService(std::vector<IoThread*> threads, const Passwords& passwords, size_t max_value_bytes);
+  // `thread` outlives the service.
+  KvService(IoThread& thread, size_t max_value_bytes)
+      : thread_(thread), max_value_bytes_(max_value_bytes) {}
 
-  // Refuses all further calls; afterwards the threads may end, which ends the calls under way.
-  void Close();
-
-  grpc::ServerUnaryReactor* Put(grpc::CallbackServerContext* context,
-                                const kv::v1::PutRequest* request,
-                                kv::v1::PutResponse* response) override;
-  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context,
-                                const kv::v1::GetRequest* request,
-                                kv::v1::GetResponse* response) override;
-  grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* context,
-                                   const kv::v1::DeleteRequest* request,
-                                   kv::v1::DeleteResponse* response) override;
-  grpc::ServerUnaryReactor* Scan(grpc::CallbackServerContext* context,
-                                 const kv::v1::ScanRequest* request,
-                                 kv::v1::ScanResponse* response) override;
+  bool Has(std::string_view path) const override;
+  std::unique_ptr<http2::PendingCall> Start(http2::Call& call) override;
 
  private:
-  class Call;
+  // Whether the call may run at all: its password, the router's load.
+  absl::Status Admit(const http2::Call& call) const;
 
-  grpc::Status Check(const grpc::CallbackServerContext& context) const;
-  grpc::Status CheckKey(const std::string& key) const;
-  // Runs a command on one of the threads; `answer` fills the response from a reply that is no
-  // error.
-  template <typename Answer>
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, grpc::Status checked,
-                                std::vector<std::string> args, Answer answer);
-  // Runs `task(thread)` on one of the threads; drops it when closed.
-  template <typename Task>
-  void Post(Task task);
-
-  const Passwords& passwords_;
+  IoThread& thread_;
   const size_t max_value_bytes_;
-
-  Mutex mu_;
-  std::vector<IoThread*> threads_ ABSL_GUARDED_BY(mu_);  // none: closed
-  size_t next_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace kdb::proxy

@@ -11,14 +11,14 @@
 #include "pkg/proxy/catalog_admin.h"
 #include "pkg/proxy/client_list.h"
 #include "pkg/proxy/io_thread.h"
-#include "pkg/proxy/kv_service.h"
+#include "pkg/proxy/kv_server.h"
 #include "pkg/rpc/catalog_watcher.h"
-#include "pkg/rpc/channel.h"
 
 namespace kdb::proxy {
 namespace {
 
 constexpr auto kPasswordCheck = std::chrono::seconds(1);
+constexpr char kTooManyClients[] = "-ERR max number of clients reached\r\n";
 constexpr auto kStuck = std::chrono::seconds(5);  // a loop that does not come round for so long
 
 std::string NewRunId(Random& random) {
@@ -51,7 +51,7 @@ class ProxyServerImpl final : public ProxyServer {
   absl::Status Start() override;
   bool ready() const override { return loaded_.load() && !draining_.load(); }
   int port() const override { return info_.port; }
-  int kv_port() const override { return kv_port_; }
+  int kv_port() const override { return kv_server_ == nullptr ? 0 : kv_server_->port(); }
   bool alive() override;
   bool Drain(std::chrono::milliseconds limit) override;
   void Stop() override;
@@ -59,7 +59,8 @@ class ProxyServerImpl final : public ProxyServer {
  private:
   void CreateThreads();
   absl::Status Listen();
-  absl::Status ServeKv();
+  absl::Status ListenForKv();
+  std::vector<IoThread*> Threads() const;
   void WatchCatalog();
   void OnCatalog(const catalog::Catalog& catalog);
   void CheckPasswords();
@@ -79,12 +80,10 @@ class ProxyServerImpl final : public ProxyServer {
   std::atomic<bool> loaded_ = false;
   std::atomic<bool> draining_ = false;
   bool stopped_ = false;
-  int kv_port_ = 0;
 
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  std::unique_ptr<KvService> kv_service_;
-  std::unique_ptr<grpc::Server> kv_server_;
+  std::unique_ptr<KvServer> kv_server_;
   std::unique_ptr<rpc::CatalogWatcher> watcher_;
   std::unique_ptr<Executor> housekeeping_;
 };
@@ -96,10 +95,11 @@ absl::Status ProxyServerImpl::Start() {
   KDB_RETURN_IF_ERROR(passwords_.Reload());
   CreateThreads();
   KDB_RETURN_IF_ERROR(Listen());
-  KDB_RETURN_IF_ERROR(ServeKv());
+  KDB_RETURN_IF_ERROR(ListenForKv());
   WatchCatalog();
   for (const auto& thread : threads_) thread->Start();
   for (const auto& acceptor : acceptors_) acceptor->Start();
+  if (kv_server_ != nullptr) kv_server_->Start();
   housekeeping_ = NewThreadExecutor("housekeeping");
   housekeeping_->Post([this] { CheckPasswords(); });
   return absl::OkStatus();
@@ -114,20 +114,25 @@ void ProxyServerImpl::CreateThreads() {
   options.connection.request.max_request_bytes = options_.max_request_bytes;
   options.connection.max_output_bytes = options_.max_output_bytes;
   info_.max_bulk_bytes = options_.max_bulk_bytes;
-  std::vector<IoThread*> threads;
   for (options.index = 0; options.index < std::max(options_.io_threads, 1); ++options.index) {
     threads_.push_back(std::make_unique<IoThread>(options, shared_, random_.Next()));
     threads_.back()->SetCatalogWanted([this] { watcher_->Refresh(); });
-    threads.push_back(threads_.back().get());
   }
-  clients_.SetThreads(std::move(threads));
+  clients_.SetThreads(Threads());
+}
+
+std::vector<IoThread*> ProxyServerImpl::Threads() const {
+  std::vector<IoThread*> threads;
+  for (const auto& thread : threads_) threads.push_back(thread.get());
+  return threads;
 }
 
 absl::Status ProxyServerImpl::Listen() {
-  std::vector<IoThread*> threads;
-  for (const auto& thread : threads_) threads.push_back(thread.get());
+  auto adopt = [this](size_t thread, asio::ip::tcp::socket socket) {
+    threads_[thread]->Adopt(std::move(socket), next_client_id_.fetch_add(1));
+  };
   for (const std::string& address : options_.listen) {
-    auto acceptor = std::make_unique<Acceptor>(threads, shared_, next_client_id_);
+    auto acceptor = std::make_unique<Acceptor>(Threads(), shared_, kTooManyClients, adopt);
     KDB_RETURN_IF_ERROR(acceptor->Listen(address));
     acceptors_.push_back(std::move(acceptor));
   }
@@ -136,17 +141,11 @@ absl::Status ProxyServerImpl::Listen() {
   return absl::OkStatus();
 }
 
-absl::Status ProxyServerImpl::ServeKv() {
+absl::Status ProxyServerImpl::ListenForKv() {
   if (options_.kv_listen.empty()) return absl::OkStatus();
-  std::vector<IoThread*> threads;
-  for (const auto& thread : threads_) threads.push_back(thread.get());
-  kv_service_ =
-      std::make_unique<KvService>(std::move(threads), passwords_, options_.max_bulk_bytes);
-  grpc::ServerBuilder builder;
-  rpc::ConfigureServer(builder);
-  builder.RegisterService(kv_service_.get());
-  KDB_ASSIGN_OR_RETURN(kv_server_, rpc::StartServer(builder, options_.kv_listen, &kv_port_));
-  return absl::OkStatus();
+  kv_server_ = std::make_unique<KvServer>(Threads(), shared_, options_.max_bulk_bytes,
+                                          options_.max_output_bytes);
+  return kv_server_->Listen(options_.kv_listen);
 }
 
 void ProxyServerImpl::WatchCatalog() {
@@ -188,11 +187,11 @@ bool ProxyServerImpl::Drain(std::chrono::milliseconds limit) {
   auto until = std::chrono::steady_clock::now() + limit;
   draining_.store(true);
   for (const auto& acceptor : acceptors_) acceptor->Stop();
-  // Calls under way are finished by the threads, which still run.
-  if (kv_server_ != nullptr) kv_server_->Shutdown(std::chrono::system_clock::now() + limit);
+  if (kv_server_ != nullptr) kv_server_->Drain();
   for (const auto& thread : threads_) thread->Drain();
   auto drained = [this] {
-    return std::all_of(threads_.begin(), threads_.end(),
+    return (kv_server_ == nullptr || kv_server_->drained()) &&
+           std::all_of(threads_.begin(), threads_.end(),
                        [](const auto& thread) { return thread->drained(); });
   };
   MutexLock lock(shared_.drain_mu);
@@ -206,15 +205,15 @@ void ProxyServerImpl::Stop() {
   if (std::exchange(stopped_, true)) return;
   draining_.store(true);
   housekeeping_.reset();
-  if (kv_service_ != nullptr) kv_service_->Close();
   for (const auto& acceptor : acceptors_) acceptor->Stop();
+  if (kv_server_ != nullptr) kv_server_->Stop();
   for (const auto& thread : threads_) thread->Stop();
   watcher_.reset();
   catalog_.reset();
   clients_.SetThreads({});
   acceptors_.clear();
+  kv_server_.reset();
   threads_.clear();
-  if (kv_server_ != nullptr) kv_server_->Shutdown();
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <string>
 
 #include "pkg/net/connection.h"
-#include "pkg/proxy/kv_service.h"
 #include "pkg/rpc/channel.h"
 #include "pkg/rpc/server.h"
 #include "pkg/wire/batch.h"
