@@ -10,6 +10,7 @@
 #include <string>
 
 #include "pkg/net/connection.h"
+#include "pkg/resp/reply_writer.h"
 #include "pkg/rpc/channel.h"
 #include "pkg/rpc/server.h"
 #include "pkg/wire/batch.h"
