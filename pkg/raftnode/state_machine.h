@@ -37,10 +37,10 @@ class StateMachine {
 
   // Applies entries in log order and appends one result per entry to `results` (empty for no-ops);
   // a result goes to whoever proposed the entry, perhaps before its effects are visible: reads wait
-  // for those. Each entry's effects and the new applied index are atomic. Bad content of an entry is a result, never an error: a non-OK status means that this
-  // replica's disk failed, or that the entry is of a newer release (FAILED_PRECONDITION), and the
-  // process exits (RESOURCE_EXHAUSTED: nothing of the call was applied; it is called again with the
-  // same entries later).
+  // for those. Each entry's effects and the new applied index are atomic. Bad content of an entry
+  // is a result, never an error: a non-OK status means that this replica's disk failed, or that the
+  // entry is of a newer release (FAILED_PRECONDITION), and the process exits (RESOURCE_EXHAUSTED:
+  // nothing of the call was applied; it is called again with the same entries later).
   virtual absl::Status Apply(std::span<const CommittedEntry> entries,
                              std::vector<Payload>* results) = 0;
   // Follows each Apply: makes its effects visible, if Apply itself did not. Errors as of Apply,
