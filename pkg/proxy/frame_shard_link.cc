@@ -45,6 +45,7 @@ class Receiver final : public net::Handler {
           fmt::format("a reply of more than {} bytes", kMaxReplyBytes));
     }
     parts_.append(part);
+    (*owner_)->OnProgress();
     return absl::OkStatus();
   }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "pkg/base/mutex.h"
@@ -85,6 +86,7 @@ class FrameShardLinkTest : public ::testing::Test, private ShardLinkHandler {
     Note("write " + std::string(reply));
   }
   void OnReadReply(std::string_view reply) override { Note("read " + std::string(reply)); }
+  void OnProgress() override { ++progress_; }
   void OnLeaderChanged(std::string_view leader) override { Note("leader " + std::string(leader)); }
   void OnBroken(const absl::Status& why) override { Note("broken " + why.ToString()); }
 
@@ -93,6 +95,7 @@ class FrameShardLinkTest : public ::testing::Test, private ShardLinkHandler {
   std::vector<CommandsReply> script_;
   absl::Status refusal_;
   bool unlink_ = false;
+  std::atomic<int> progress_ = 0;
   FrameShardLinkFactory factory_{loop_.io(), "p1"};
   std::unique_ptr<ShardLink> link_;
   Mutex mu_;
@@ -115,6 +118,7 @@ TEST_F(FrameShardLinkTest, JoinsRepliesInParts) {
   EXPECT_TRUE(notes[1] == "write " + part + part + part + "end") << notes[1].size();
   EXPECT_EQ(notes[2], "read read");
   EXPECT_EQ(notes[3], "write whole");
+  EXPECT_EQ(progress_, 4);
 }
 
 TEST_F(FrameShardLinkTest, OtherRepliesMayComeBetweenParts) {

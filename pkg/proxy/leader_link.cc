@@ -43,6 +43,9 @@ struct LeaderLink::Guarded final : ShardLinkHandler {
   void OnReadReply(std::string_view batch_reply) override {
     if (owner != nullptr) owner->events_.OnReadReply(batch_reply);
   }
+  void OnProgress() override {
+    if (owner != nullptr) owner->last_progress_ = owner->clock_.Monotonic();
+  }
   void OnLeaderChanged(std::string_view leader_address) override {
     if (owner != nullptr) owner->Leave(leader_address);
   }

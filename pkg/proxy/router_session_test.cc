@@ -249,6 +249,22 @@ TEST_F(RouterSession, AGroupThatForgotAnsweredBatchesGetsANewSession) {
   EXPECT_EQ(link.opens.size(), 2u);
 }
 
+// Else the batch would be sent again and again, and its reply be trimmed meanwhile.
+TEST_F(RouterSession, ALargeReplyOverASlowPathIsWaitedFor) {
+  ScriptedLink& link = Ready();
+  Send("incr n");
+  Settle();
+  for (int i = 0; i < 8; ++i) {
+    RunFor(800 * kMs);
+    link.handler.OnProgress();
+  }
+  ASSERT_EQ(links_.Of(1), &link);
+  EXPECT_EQ(link.writes.size(), 1u);
+  link.Executed(0);
+  Settle();
+  EXPECT_EQ(TakeReplies().size(), 1u);
+}
+
 TEST_F(RouterSession, ATimedOutOpIsUnknownOnlyIfItMayBeInALog) {
   ScriptedLink& link = Ready();
   Send("incr in-doubt");

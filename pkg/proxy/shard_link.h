@@ -20,6 +20,8 @@ class ShardLinkHandler {
                                std::string_view refusal, std::string_view leader_address) = 0;
   virtual void OnWriteReply(std::string_view batch_reply) = 0;  // wire::BatchReply
   virtual void OnReadReply(std::string_view batch_reply) = 0;
+  // A part of a large reply came: the member is at work, and the way from it is slow.
+  virtual void OnProgress() = 0;
   // This member leads no more: nothing that is unresolved will be answered here.
   virtual void OnLeaderChanged(std::string_view leader_address) = 0;
   // The stream ended; requests without an answer have an unknown outcome.
