@@ -92,7 +92,7 @@ std::string ParseListFilter(std::span<const std::string_view> args, ListFilter* 
     std::string type = redis::ToLower(args[3]);
     if (type != "normal" && type != "master" && type != "replica" && type != "slave" &&
         type != "pubsub") {
-      return fmt::format("ERR Unknown client type '{}'", args[3]);
+      return fmt::format("ERR Unknown client type '{}'", args[3].substr(0, args[3].find('\0')));
     }
     filter->nobody = type != "normal";
     return {};

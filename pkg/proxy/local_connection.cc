@@ -91,7 +91,9 @@ std::string ApplyHelloOptions(LocalCall& call) {
       }
       call.client.name = args[i];
     } else {
-      return fmt::format("ERR Syntax error in HELLO option '{}'", args[i]);
+      // As Redis prints it, a C string.
+      return fmt::format("ERR Syntax error in HELLO option '{}'",
+                         args[i].substr(0, args[i].find('\0')));
     }
   }
   return {};

@@ -69,6 +69,8 @@ TEST_F(LocalConnectionTest, HelloRefusesOtherVersions) {
 }
 
 TEST_F(LocalConnectionTest, HellosOptionsTakeEffectOneByOne) {
+  EXPECT_EQ(Run({"hello", "3", std::string("a\0b", 3)}),
+            "-ERR Syntax error in HELLO option 'a'\r\n");
   EXPECT_EQ(Run({"hello", "3", "setname", "a", "bogus"}),
             "-ERR Syntax error in HELLO option 'bogus'\r\n");
   EXPECT_EQ(client_.name, "a");
