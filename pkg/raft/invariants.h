@@ -45,11 +45,11 @@ class GroupInvariants {
  private:
   struct CommittedEntry {
     Entry entry;
-    Term known_in;  // it was committed in this term at the latest
+    Term known_in = 0;  // it was committed in this term at the latest
   };
   struct Known {
-    Term previous_term;
-    EntryType type;
+    Term previous_term = 0;
+    EntryType type = EntryType::kNormal;
     Payload data;
   };
 

@@ -163,7 +163,8 @@ TEST_F(DamageTest, FlipAtEveryByte) {
   for (const auto& [name, bytes] : files_) {
     for (uint64_t offset = 0; offset < bytes.size(); ++offset) {
       Files files = files_;
-      files[name][offset] ^= static_cast<char>(1 << (offset % 8));
+      char& byte = files[name][offset];
+      byte = static_cast<char>(byte ^ (1 << (offset % 8)));
       Expected expected = AfterFlip(name, offset);
       refused += expected.refused;
       shortened += !expected.refused && expected.last < all_.back().index;
