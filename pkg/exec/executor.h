@@ -19,12 +19,15 @@ namespace kdb::exec {
 
 using SlotSet = std::bitset<shard::kSlots>;
 
-// Exact numbers of keys per slot, kept by the shard (design 2: DBSIZE is cheap and exact).
+// Exact numbers of keys per slot, kept by the shard (design 2: DBSIZE is cheap and exact). A key
+// whose time has come counts until it is deleted.
 class KeyCounts {
  public:
   virtual ~KeyCounts() = default;
-  virtual uint64_t Get(shard::Slot slot) const = 0;
-  virtual void Add(shard::Slot slot, int64_t delta) = 0;
+  virtual uint64_t Keys(shard::Slot slot) const = 0;
+  virtual uint64_t Expires(shard::Slot slot) const = 0;  // of them: keys with an expiry
+  virtual void AddKeys(shard::Slot slot, int64_t delta) = 0;
+  virtual void AddExpires(shard::Slot slot, int64_t delta) = 0;
 };
 
 // They decide replies, so they are the same on every replica.
@@ -68,7 +71,7 @@ absl::Status Execute(const redis::Command& command, std::span<const std::string_
 absl::StatusOr<size_t> DeleteExpired(Environment& env, size_t limit, shard::Slot* slot);
 
 // The earliest expiry time of a key in the owned slots, kNoExpiry when none has one. One seek per
-// slot that has keys.
+// slot that has such keys.
 inline constexpr int64_t kNoExpiry = INT64_MAX;
 absl::StatusOr<int64_t> EarliestExpiry(const Environment& env);
 

@@ -27,8 +27,8 @@ std::unique_ptr<storage::Iterator> SlotsIterator(const Environment& env) {
   return env.reader.NewIterator({}, end);
 }
 
-bool MayHaveKeys(const Environment& env, shard::Slot slot) {
-  return env.owned[slot] && env.counts.Get(slot) > 0;
+bool HasExpiries(const Environment& env, shard::Slot slot) {
+  return env.owned[slot] && env.counts.Expires(slot) > 0;
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ absl::StatusOr<size_t> DeleteExpired(Environment& env, size_t limit, shard::Slot
         SlotsIterator(env);  // gone before the first change, which would make it invalid
     for (int visited = 0; visited < shard::kSlots && keys.size() < limit; ++visited) {
       *slot %= shard::kSlots;
-      if (MayHaveKeys(env, *slot)) KDB_RETURN_IF_ERROR(DueKeys(env, *slot, limit, *it, &keys));
+      if (HasExpiries(env, *slot)) KDB_RETURN_IF_ERROR(DueKeys(env, *slot, limit, *it, &keys));
       if (keys.size() < limit) *slot = (*slot + 1) % shard::kSlots;
     }
   }
@@ -55,7 +55,7 @@ absl::StatusOr<int64_t> EarliestExpiry(const Environment& env) {
   int64_t earliest = kNoExpiry;
   std::string prefix;
   for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
-    if (!MayHaveKeys(env, slot)) continue;
+    if (!HasExpiries(env, slot)) continue;
     prefix.clear();
     RecordPrefix(slot, RecordKind::kExpiry, &prefix);
     it->Seek(prefix);

@@ -11,7 +11,7 @@ namespace {
 uint64_t OwnedKeys(const Environment& env) {
   uint64_t keys = 0;
   for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
-    if (env.owned[slot]) keys += env.counts.Get(slot);
+    if (env.owned[slot]) keys += env.counts.Keys(slot);
   }
   return keys;
 }
@@ -32,12 +32,13 @@ absl::Status Flush(Call& call) {
   ++*env.rev;
   std::string begin, end;
   for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
-    const uint64_t keys = env.counts.Get(slot);
+    const uint64_t keys = env.counts.Keys(slot);
     if (!env.owned[slot] || keys == 0) continue;
     SlotPrefix(slot, &begin);
     SlotPrefix(slot + 1u, &end);
     env.writer->DeleteRange(begin, end);
-    env.counts.Add(slot, -static_cast<int64_t>(keys));
+    env.counts.AddKeys(slot, -static_cast<int64_t>(keys));
+    env.counts.AddExpires(slot, -static_cast<int64_t>(env.counts.Expires(slot)));
   }
   call.reply.Ok();
   return absl::OkStatus();
@@ -90,7 +91,7 @@ absl::Status Keys(Call& call) {
   const auto it = call.env.reader.NewIterator({}, end);
   Elements keys(call);
   for (shard::Slot slot = one_slot ? only : 0; slot < shard::kSlots; ++slot) {
-    if (call.env.owned[slot] && call.env.counts.Get(slot) > 0) {
+    if (call.env.owned[slot] && call.env.counts.Keys(slot) > 0) {
       KDB_ASSIGN_OR_RETURN(bool fit, MatchingKeys(call, slot, prefix, *it, keys));
       if (!fit) return ReplyTooLarge(call, "narrow the pattern, or use SCAN");
     }
@@ -129,13 +130,13 @@ absl::Status RandomKey(Call& call) {
   Random random(*env.rev * 0x9e3779b97f4a7c15 ^ static_cast<uint64_t>(env.now_ms));
   uint64_t nth = random.Uniform(keys);
   shard::Slot slot = 0;
-  for (; !env.owned[slot] || nth >= env.counts.Get(slot); ++slot) {
-    if (env.owned[slot]) nth -= env.counts.Get(slot);
+  for (; !env.owned[slot] || nth >= env.counts.Keys(slot); ++slot) {
+    if (env.owned[slot]) nth -= env.counts.Keys(slot);
   }
   std::string from, key;
   ScanKey(slot, random.Next() & kHash48Max, {}, &from);
   for (int round = 0; round <= shard::kSlots; ++round) {
-    if (env.owned[slot] && env.counts.Get(slot) > 0) {
+    if (env.owned[slot] && env.counts.Keys(slot) > 0) {
       KDB_ASSIGN_OR_RETURN(bool found, FirstLive(call, slot, from, &key));
       if (found) {
         call.reply.Bulk(key);

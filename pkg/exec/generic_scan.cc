@@ -33,7 +33,7 @@ class Scanner {
     for (uint64_t slot = *cursor >> kHashBits; slot < shard::kSlots; ++slot, hash = 0) {
       *cursor = slot << kHashBits | hash;
       if (!call_.env.owned[slot]) return absl::OkStatus();  // another group goes on there
-      if (call_.env.counts.Get(slot) == 0) continue;
+      if (call_.env.counts.Keys(slot) == 0) continue;
       KDB_ASSIGN_OR_RETURN(bool whole, VisitSlot(slot, &hash));
       if (!whole) {
         *cursor = slot << kHashBits | hash;

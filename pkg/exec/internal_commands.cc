@@ -38,7 +38,29 @@ absl::Status KdbScan(Call& call) {
   return absl::OkStatus();
 }
 
+// What INFO's "# Keyspace" tells: keys, and those of them with an expiry.
+absl::Status KdbKeyspace(Call& call) {
+  const Environment& env = call.env;
+  uint64_t keys = 0, expires = 0;
+  for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
+    if (!env.owned[slot]) continue;
+    keys += env.counts.Keys(slot);
+    expires += env.counts.Expires(slot);
+  }
+  call.reply.Array(2);
+  call.reply.Integer(static_cast<int64_t>(keys));
+  call.reply.Integer(static_cast<int64_t>(expires));
+  return absl::OkStatus();
+}
+
 constexpr redis::Command kCommands[] = {
+    {.name = "kdb.keyspace",
+     .arity = 1,
+     .flags = redis::kReadonly,
+     .route = redis::Route::kAllGroups,
+     .group = "internal",
+     .summary = "The numbers of keys and of keys with an expiry",
+     .key_flags = {}},
     {.name = "kdb.scan",
      .arity = 6,
      .flags = redis::kReadonly,
@@ -49,7 +71,7 @@ constexpr redis::Command kCommands[] = {
      .key_flags = {}},
 };
 
-constexpr ExecutorRow kRows[] = {{"kdb.scan", KdbScan}};
+constexpr ExecutorRow kRows[] = {{"kdb.keyspace", KdbKeyspace}, {"kdb.scan", KdbScan}};
 
 }  // namespace
 

@@ -55,6 +55,7 @@ uint64_t Keyspace::Rev() {
 void Keyspace::MoveExpiry(const Entry& entry, std::optional<int64_t> to) {
   const std::optional<int64_t> from = entry.found_ ? entry.head_.expire_ms : std::nullopt;
   if (from == to) return;
+  if (from.has_value() != to.has_value()) env_.counts.AddExpires(entry.slot_, to ? 1 : -1);
   if (from) {
     ExpiryKey(entry.slot_, *from, entry.user_key_, &key_buffer_);
     env_.writer->Delete(key_buffer_);
@@ -75,7 +76,7 @@ void Keyspace::WriteScanIndex(const Entry& entry, bool present) {
   } else {
     env_.writer->Delete(key_buffer_);
   }
-  env_.counts.Add(entry.slot_, present ? 1 : -1);
+  env_.counts.AddKeys(entry.slot_, present ? 1 : -1);
 }
 
 void Keyspace::StoreString(Entry& entry, std::string_view value, std::optional<int64_t> expire_ms) {

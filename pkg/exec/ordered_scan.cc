@@ -148,7 +148,7 @@ class Merge {
   absl::Status Start() {
     std::vector<shard::Slot> slots;
     for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
-      if (env_.owned[slot] && env_.counts.Get(slot) > 0) slots.push_back(slot);
+      if (env_.owned[slot] && env_.counts.Keys(slot) > 0) slots.push_back(slot);
     }
     if (slots.empty()) return absl::OkStatus();
     const size_t chunk = 2 + 2 * std::min(scan_.limit, kMaxScanLimit) / slots.size();

@@ -153,7 +153,7 @@ TEST_F(ScanTest, NeverStopsInsideEqualHashes) {
     batch->Put(record, value);
     ScanKey(slot, 77, key, &record);
     batch->Put(record, "");
-    shard_.counts().Add(slot, 1);
+    shard_.counts().AddKeys(slot, 1);
   }
   ASSERT_TRUE(shard_.engine().Write(*batch).ok());
   Page page = Scan({"0", "COUNT", "1"});

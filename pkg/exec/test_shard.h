@@ -15,11 +15,14 @@ namespace kdb::exec {
 
 class TestCounts final : public KeyCounts {
  public:
-  uint64_t Get(shard::Slot slot) const override { return counts_[slot]; }
-  void Add(shard::Slot slot, int64_t delta) override { counts_[slot] += delta; }
+  uint64_t Keys(shard::Slot slot) const override { return keys_[slot]; }
+  uint64_t Expires(shard::Slot slot) const override { return expires_[slot]; }
+  void AddKeys(shard::Slot slot, int64_t delta) override { keys_[slot] += delta; }
+  void AddExpires(shard::Slot slot, int64_t delta) override { expires_[slot] += delta; }
 
  private:
-  std::array<uint64_t, shard::kSlots> counts_{};
+  std::array<uint64_t, shard::kSlots> keys_{};
+  std::array<uint64_t, shard::kSlots> expires_{};
 };
 
 // Every command is its own write, unless a batch is kept open.

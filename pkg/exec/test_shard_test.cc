@@ -82,8 +82,10 @@ void TestShard::Recover() {
   SlotPrefix(shard::kSlots, &end);
   const auto it = engine_->NewIterator("", end);
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    if (it->key()[2] == static_cast<char>(RecordKind::kHead))
-      counts_.Add(SlotOfRecord(it->key()), 1);
+    const shard::Slot slot = SlotOfRecord(it->key());
+    const auto kind = static_cast<RecordKind>(it->key()[2]);
+    if (kind == RecordKind::kHead) counts_.AddKeys(slot, 1);
+    if (kind == RecordKind::kExpiry) counts_.AddExpires(slot, 1);
   }
 }
 
@@ -114,18 +116,20 @@ void TestShard::CheckInvariants() {
     Head head;
     EXPECT_TRUE(DecodeHead(it->value(), &head)) << key;
     EXPECT_EQ(slot, shard::SlotOf(key)) << key;
-    heads.Add(slot, 1);
+    heads.AddKeys(slot, 1);
     std::string record;
     ScanKey(slot, Hash48(kSeed, key), key, &record);
     expected.emplace(record, "");
     if (head.expire_ms) {
+      heads.AddExpires(slot, 1);
       ExpiryKey(slot, *head.expire_ms, key, &record);
       expected.emplace(record, "");
     }
   }
   EXPECT_EQ(actual, expected) << "the indexes are not those of the heads";
   for (shard::Slot slot = 0; slot < shard::kSlots; ++slot) {
-    EXPECT_EQ(counts_.Get(slot), heads.Get(slot)) << "count of slot " << slot;
+    EXPECT_EQ(counts_.Keys(slot), heads.Keys(slot)) << "keys of slot " << slot;
+    EXPECT_EQ(counts_.Expires(slot), heads.Expires(slot)) << "expiries of slot " << slot;
   }
 }
 

@@ -21,6 +21,12 @@ absl::Status ForEachRecord(const storage::Reader& reader,
   return it->status();
 }
 
+// A count below zero is a bug, but not one to stop every replica for at the same entry.
+uint64_t Sum(uint64_t count, int64_t delta) {
+  if (delta < 0 && count < static_cast<uint64_t>(-delta)) return 0;
+  return count + static_cast<uint64_t>(delta);
+}
+
 }  // namespace
 
 absl::StatusOr<Slots> Slots::Load(const storage::Reader& reader) {
@@ -33,12 +39,17 @@ absl::StatusOr<Slots> Slots::Load(const storage::Reader& reader) {
   return slots;
 }
 
-void Slots::Add(shard::Slot slot, int64_t delta) {
+void Slots::AddKeys(shard::Slot slot, int64_t delta) {
   uint64_t& keys = records_[slot].keys;
-  // A count below zero is a bug, but not one to stop every replica for at the same entry.
-  if (delta < 0 && keys < static_cast<uint64_t>(-delta)) delta = -static_cast<int64_t>(keys);
-  keys += static_cast<uint64_t>(delta);
-  if (ownership_.owned[slot]) keys_ += static_cast<uint64_t>(delta);
+  const uint64_t before = keys;
+  keys = Sum(keys, delta);
+  if (ownership_.owned[slot]) keys_ += keys - before;
+  Touch(slot);
+}
+
+void Slots::AddExpires(shard::Slot slot, int64_t delta) {
+  uint64_t& expires = records_[slot].expires;
+  expires = Sum(expires, delta);
   Touch(slot);
 }
 
@@ -51,7 +62,8 @@ std::vector<shard::Slot> Slots::Own(const OwnSlots& own) {
       record = {.state = SlotState::kOwned,
                 .epoch = own.epoch,
                 .move = own.assignment,
-                .keys = record.keys};
+                .keys = record.keys,
+                .expires = record.expires};
       ownership_.Set(slot, record);
       ownership_changed_ = true;
       Touch(slot);
@@ -76,17 +88,22 @@ void Slots::WriteChanged(storage::WriteBatch& batch) {
   ownership_changed_ = false;
 }
 
-uint64_t SnapshotCounts::Get(shard::Slot slot) const {
+const SnapshotCounts::Counts& SnapshotCounts::Get(shard::Slot slot) const {
   if (!loaded_) {
-    status_ = ForEachRecord(
-        snapshot_, [this](shard::Slot s, const SlotRecord& record) { keys_[s] = record.keys; });
+    status_ = ForEachRecord(snapshot_, [this](shard::Slot s, const SlotRecord& record) {
+      counts_[s] = {record.keys, record.expires};
+    });
     loaded_ = true;
   }
-  return keys_[slot];
+  return counts_[slot];
 }
 
-void SnapshotCounts::Add(shard::Slot slot, int64_t delta) {
-  KDB_CHECK(false, "a read changes the count of slot {} by {}", slot, delta);
+void SnapshotCounts::AddKeys(shard::Slot slot, int64_t delta) {
+  KDB_CHECK(false, "a read changes the keys of slot {} by {}", slot, delta);
+}
+
+void SnapshotCounts::AddExpires(shard::Slot slot, int64_t delta) {
+  KDB_CHECK(false, "a read changes the expiries of slot {} by {}", slot, delta);
 }
 
 absl::StatusOr<Ownership> LoadOwnership(const storage::Reader& reader) {

@@ -21,8 +21,10 @@ class Slots final : public exec::KeyCounts {
  public:
   static absl::StatusOr<Slots> Load(const storage::Reader& reader);
 
-  uint64_t Get(shard::Slot slot) const override { return records_[slot].keys; }
-  void Add(shard::Slot slot, int64_t delta) override;
+  uint64_t Keys(shard::Slot slot) const override { return records_[slot].keys; }
+  uint64_t Expires(shard::Slot slot) const override { return records_[slot].expires; }
+  void AddKeys(shard::Slot slot, int64_t delta) override;
+  void AddExpires(shard::Slot slot, int64_t delta) override;
 
   // First ownership (design 5, step 0). What a higher epoch or assignment was seen for is left
   // alone; the slots that are not owned at `own.epoch` or a later one afterwards.
@@ -52,15 +54,23 @@ class SnapshotCounts final : public exec::KeyCounts {
  public:
   explicit SnapshotCounts(const storage::Reader& snapshot) : snapshot_(snapshot) {}
 
-  uint64_t Get(shard::Slot slot) const override;
-  void Add(shard::Slot slot, int64_t delta) override;
+  uint64_t Keys(shard::Slot slot) const override { return Get(slot).keys; }
+  uint64_t Expires(shard::Slot slot) const override { return Get(slot).expires; }
+  void AddKeys(shard::Slot slot, int64_t delta) override;
+  void AddExpires(shard::Slot slot, int64_t delta) override;
   // Of the reading: when not OK, the counts were not true.
   const absl::Status& status() const { return status_; }
 
  private:
+  struct Counts {
+    uint64_t keys;
+    uint64_t expires;
+  };
+  const Counts& Get(shard::Slot slot) const;
+
   const storage::Reader& snapshot_;
   mutable bool loaded_ = false;
-  mutable std::array<uint64_t, shard::kSlots> keys_ = {};
+  mutable std::array<Counts, shard::kSlots> counts_ = {};
   mutable absl::Status status_;
 };
 

@@ -86,7 +86,8 @@ std::string EncodeSlotRecord(const SlotRecord& record) {
   std::string out;
   AppendLittle(out, kVersion);
   AppendLittle(out, static_cast<uint8_t>(record.state));
-  for (uint64_t v : {record.epoch, record.move, record.attempt, record.peer, record.keys}) {
+  for (uint64_t v :
+       {record.epoch, record.move, record.attempt, record.peer, record.keys, record.expires}) {
     AppendVarint(out, v);
   }
   return out;
@@ -98,7 +99,8 @@ absl::StatusOr<SlotRecord> DecodeSlotRecord(std::string_view bytes) {
   auto version = in.Little<uint8_t>();
   auto state = in.Little<uint8_t>();
   record.state = static_cast<SlotState>(state);
-  for (uint64_t* v : {&record.epoch, &record.move, &record.attempt, &record.peer, &record.keys}) {
+  for (uint64_t* v : {&record.epoch, &record.move, &record.attempt, &record.peer, &record.keys,
+                      &record.expires}) {
     *v = in.Varint();
   }
   if (!in.done() || version != kVersion || state > static_cast<uint8_t>(SlotState::kMoved)) {

@@ -29,6 +29,7 @@ struct SlotRecord {
   uint64_t attempt = 0;  // of the move
   uint64_t peer = 0;     // the other group of a move
   uint64_t keys = 0;
+  uint64_t expires = 0;  // keys with an expiry
 
   friend bool operator==(const SlotRecord&, const SlotRecord&) = default;
 };

@@ -21,7 +21,7 @@ void ExpectStrict(const std::string& bytes, Decode decode) {
 }
 
 TEST(SystemRecordsTest, Slot) {
-  SlotRecord record{SlotState::kMoved, 3, 1ull << 40, 2, 9, 123456};
+  SlotRecord record{SlotState::kMoved, 3, 1ull << 40, 2, 9, 123456, 654};
   std::string bytes = EncodeSlotRecord(record);
   ExpectStrict(bytes, DecodeSlotRecord);
   EXPECT_EQ(*DecodeSlotRecord(bytes), record);
@@ -60,8 +60,8 @@ TEST(SystemRecordsTest, GoldenBytes) {  // frozen: FORMAT.md
   EXPECT_EQ(SessionKey(5), std::string("\xff\xff\x03\0\0\0\0\0\0\0\x05", 11));
   EXPECT_EQ(ReplyKey(5, 0x0102),
             std::string("\xff\xff\x04\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\x01\x02", 19));
-  EXPECT_EQ(EncodeSlotRecord({SlotState::kOwned, 1, 300, 0, 0, 2}),
-            std::string("\x01\x01\x01\xac\x02\0\0\x02", 8));
+  EXPECT_EQ(EncodeSlotRecord({SlotState::kOwned, 1, 300, 0, 0, 2, 1}),
+            std::string("\x01\x01\x01\xac\x02\0\0\x02\x01", 9));
   EXPECT_EQ(EncodeSessionRecord({2, 1, 3}), std::string("\x01\x02\x01\x03\0\0\0\0\0\0\0", 11));
 }
 

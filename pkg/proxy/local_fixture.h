@@ -74,7 +74,7 @@ class LocalCommandTest : public testing::Test {
   std::optional<std::string> later_;  // what Later's Done was given
   UsageTotals usage_;
   // What the shards say: to AskShards, at once.
-  std::vector<std::string> shard_replies_{":5\r\n", ":7\r\n"};
+  std::vector<std::string> shard_replies_{"*2\r\n:5\r\n:1\r\n", "*2\r\n:7\r\n:2\r\n"};
   Passwords open_{"", obs::NullLogger()};
   Passwords* passwords_ = &open_;
 

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <optional>
 
-#include "pkg/redis/parse.h"
+#include "pkg/resp/reply_reader.h"
 
 namespace kdb::proxy {
 namespace {
@@ -230,18 +230,30 @@ std::string InfoSections(const ProxyContext& proxy, const UsageTotals& usage,
   return text;
 }
 
+const redis::Command kKeyspaceRow = {.name = "kdb.keyspace",
+                                     .arity = 1,
+                                     .flags = redis::kReadonly,
+                                     .route = redis::Route::kAllGroups,
+                                     .merge = redis::Merge::kNone,
+                                     .categories = {},
+                                     .group = "internal",
+                                     .since = {},
+                                     .summary = {}};
+
 std::string KeyspaceSection(const std::vector<std::string>& replies) {
   std::string text = "# Keyspace\r\n";
-  int64_t keys = 0;
-  for (std::string_view reply : replies) {
-    std::string_view value = reply.substr(1, reply.find('\r') - 1);
-    std::optional<int64_t> n = redis::ParseInteger(value);
-    if (!reply.starts_with(':') || !n.has_value()) {
-      return text + fmt::format("keyspace_error:{}\r\n", value);
+  int64_t keys = 0, expires = 0;
+  for (const std::string& bytes : replies) {
+    auto reply = resp::ReadReply(bytes);
+    if (!reply || reply->elements.size() != 2) {
+      return text + fmt::format("keyspace_error:{}\r\n",
+                                std::string_view(bytes).substr(1, bytes.find('\r') - 1));
     }
-    keys += *n;
+    keys += reply->elements[0].integer;
+    expires += reply->elements[1].integer;
   }
-  return keys == 0 ? text : text + fmt::format("db0:keys={}\r\n", keys);
+  if (keys == 0) return text;
+  return text + fmt::format("db0:keys={},expires={},avg_ttl=0\r\n", keys, expires);
 }
 
 std::string MetaSection(const absl::StatusOr<metapb::QueryReply>& meta) {

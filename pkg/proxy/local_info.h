@@ -19,9 +19,9 @@ bool InfoWants(const std::vector<std::string>& arguments, std::string_view secti
 // quarter of a second ago at most.
 std::string InfoSections(const ProxyContext& proxy, const UsageTotals& usage,
                          const std::vector<std::string>& arguments);
-// "# Keyspace" from DBSIZE's reply of each group. Keys that have a time to live are not counted
-// anywhere, so `expires` and `avg_ttl` are not said.
+// "# Keyspace" from each group's reply to kKeyspaceRow. avg_ttl is 0, Redis's "not known".
 std::string KeyspaceSection(const std::vector<std::string>& replies);
+extern const redis::Command kKeyspaceRow;  // shards know it, clients cannot name it
 // "# Meta": a block per meta server, as the original demo prints them; a line with the reason when
 // meta does not answer.
 std::string MetaSection(const absl::StatusOr<metapb::QueryReply>& meta);

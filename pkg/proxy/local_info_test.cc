@@ -151,10 +151,10 @@ TEST_F(LocalInfoTest, ResetstatForgetsWhatRedisForgets) {
 }
 
 TEST_F(LocalInfoTest, CountsKeysOfAllGroups) {
-  EXPECT_EQ(Run({"info", "keyspace"}), Bulk("# Keyspace\r\ndb0:keys=12\r\n"));
-  shard_replies_ = {":0\r\n"};
+  EXPECT_EQ(Run({"info", "keyspace"}), Bulk("# Keyspace\r\ndb0:keys=12,expires=3,avg_ttl=0\r\n"));
+  shard_replies_ = {"*2\r\n:0\r\n:0\r\n"};
   EXPECT_EQ(Run({"info", "keyspace"}), Bulk("# Keyspace\r\n"));
-  shard_replies_ = {":3\r\n", "-TIMEOUT no leader\r\n"};
+  shard_replies_ = {"*2\r\n:3\r\n:0\r\n", "-TIMEOUT no leader\r\n"};
   EXPECT_EQ(Run({"info", "keyspace"}), Bulk("# Keyspace\r\nkeyspace_error:TIMEOUT no leader\r\n"));
 }
 

@@ -53,7 +53,7 @@ void Info(LocalCall& call) {
   PendingInfo info{std::move(text), wants_meta, call.client.version, call.proxy.catalog,
                    call.Later()};
   if (!wants_keyspace) return FinishWithMeta(std::move(info));
-  call.AskShards(*redis::FindCommand("dbsize"),
+  call.AskShards(kKeyspaceRow,
                  [info = std::move(info)](const std::vector<std::string>& replies) mutable {
                    info.Append(KeyspaceSection(replies));
                    FinishWithMeta(std::move(info));
