@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <prometheus/text_serializer.h>
 
+#include <chrono>
+#include <future>
 #include <utility>
 
 namespace kdb::obs {
@@ -30,16 +32,29 @@ int AnswerMetrics(mg_connection* connection, void* data) {
                 prometheus::TextSerializer().Serialize(families));
 }
 
+// The host of "host:port", "[v6]:port" or a port alone.
+std::string HostOf(const std::string& address) {
+  size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return "127.0.0.1";
+  std::string host = address.substr(0, colon);
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 class CivetAdminHttp final : public AdminHttp {
  public:
-  CivetAdminHttp(mg_context* context, Registry& registry, Probes probes)
-      : context_(context), probes_(std::move(probes)) {
+  CivetAdminHttp(mg_context* context, std::string host, Registry& registry, Probes probes)
+      : context_(context), host_(std::move(host)), probes_(std::move(probes)) {
     mg_set_request_handler(context_, "/metrics$", AnswerMetrics, &registry);
     mg_set_request_handler(context_, "/livez$", AnswerProbe, &probes_.live);
     mg_set_request_handler(context_, "/readyz$", AnswerProbe, &probes_.ready);
     mg_set_request_handler(context_, "/startupz$", AnswerProbe, &probes_.started);
   }
-  ~CivetAdminHttp() override { mg_stop(context_); }
+  // CivetWeb sees that it is to stop when a client comes, else only every 2 s.
+  ~CivetAdminHttp() override {
+    const int listens = port();
+    std::future<void> stopped = std::async(std::launch::async, [this] { mg_stop(context_); });
+    while (stopped.wait_for(kKnockEvery) != std::future_status::ready) Knock(listens);
+  }
 
   int port() const override {
     mg_server_port port{};
@@ -48,7 +63,16 @@ class CivetAdminHttp final : public AdminHttp {
   }
 
  private:
+  static constexpr std::chrono::milliseconds kKnockEvery{5};
+
+  void Knock(int port) const {
+    char error[64];
+    mg_connection* client = mg_connect_client(host_.c_str(), port, 0, error, sizeof(error));
+    if (client != nullptr) mg_close_connection(client);
+  }
+
   mg_context* context_;
+  const std::string host_;
   Probes probes_;
 };
 
@@ -67,7 +91,7 @@ absl::StatusOr<std::unique_ptr<AdminHttp>> AdminHttp::Start(const std::string& a
         "cannot serve metrics on {}: is the port in use, or the address not of this host?",
         address));
   }
-  return std::make_unique<CivetAdminHttp>(context, registry, std::move(probes));
+  return std::make_unique<CivetAdminHttp>(context, HostOf(address), registry, std::move(probes));
 }
 
 }  // namespace kdb::obs
