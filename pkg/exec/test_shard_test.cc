@@ -15,7 +15,7 @@ constexpr SipKey kSeed{0x0123456789abcdef, 0xfedcba9876543210};
 }  // namespace
 
 TestShard::TestShard(std::unique_ptr<storage::Engine> engine)
-    : engine_(std::move(engine)), batch_(engine_->NewBatch()), overlay_(*engine_, *batch_) {
+    : engine_(std::move(engine)), batch_(engine_->NewBatch()), overlay_(*engine_) {
   owned_.set();
 }
 TestShard::~TestShard() = default;
@@ -74,7 +74,6 @@ absl::StatusOr<int64_t> TestShard::EarliestExpiry() {
 
 void TestShard::Recover() {
   batch_open_ = false;
-  batch_->Clear();
   overlay_.Clear();
   rev_ = ReadSystemRecord(*engine_, false).value().rev;
   counts_ = TestCounts();
@@ -94,6 +93,7 @@ void TestShard::CloseBatch(const storage::SystemRecord* record) {
   if (record != nullptr) {
     overlay_.Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(*record));
   }
+  overlay_.AddTo(*batch_);
   EXPECT_TRUE(engine_->Write(*batch_).ok());
   batch_->Clear();
   overlay_.Written();

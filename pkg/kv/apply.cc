@@ -31,10 +31,10 @@ bool InConfiguration(const raft::ConfState& conf, raft::NodeId id) {
 absl::Status ShardStateImpl::Apply(std::span<const raftnode::CommittedEntry> entries,
                                    std::vector<Payload>* results) {
   if (entries.empty()) return absl::OkStatus();
-  apply_began_ = stopwatch_.Monotonic();
-  apply_counts_ = {};
+  const Clock::Duration began = stopwatch_.Monotonic();
   const size_t results_before = results->size();
   absl::Status status = Stage(entries, results, apply_counts_);
+  metrics_.OnExecuted(stopwatch_.Monotonic() - began);
   if (status.ok()) return status;
   results->resize(results_before);
   return Undo(status);
@@ -42,16 +42,17 @@ absl::Status ShardStateImpl::Apply(std::span<const raftnode::CommittedEntry> ent
 
 absl::Status ShardStateImpl::Commit() {
   if (apply_counts_.entries == 0) return absl::OkStatus();
+  const Clock::Duration began = stopwatch_.Monotonic();
   if (absl::Status status = Write(); !status.ok()) return Undo(status);
   overlay_.Written();
   batch_->Clear();
   Publish();
-  metrics_.OnApplied(apply_counts_, stats(), stopwatch_.Monotonic() - apply_began_);
+  metrics_.OnWritten(apply_counts_, stats(), stopwatch_.Monotonic() - began);
   apply_counts_ = {};
   return absl::OkStatus();
 }
 
-// As if the entries had never been seen.
+// As if what is staged had never been seen.
 absl::Status ShardStateImpl::Undo(const absl::Status& why) {
   metrics_.OnFailedWrite();
   overlay_.Clear();
@@ -61,7 +62,7 @@ absl::Status ShardStateImpl::Undo(const absl::Status& why) {
   return why;
 }
 
-// Everything up to the write: into the batch, the overlay and state_.
+// Everything up to the write: into the overlay and state_.
 absl::Status ShardStateImpl::Stage(std::span<const raftnode::CommittedEntry> entries,
                                    std::vector<Payload>* results, ApplyCounts& counts) {
   if (state_->system.applied_index == 0) batch_->Put(GroupKey(), EncodeGroupRecord(group_));
@@ -69,12 +70,13 @@ absl::Status ShardStateImpl::Stage(std::span<const raftnode::CommittedEntry> ent
     KDB_ASSIGN_OR_RETURN(Payload result, ApplyEntry(committed, counts));
     results->push_back(std::move(result));
   }
-  counts.entries = entries.size();
+  counts.entries += entries.size();
   return absl::OkStatus();
 }
 
 absl::Status ShardStateImpl::Write() {
   bool ownership_changed = state_->slots.ownership_changed();
+  overlay_.AddTo(*batch_);
   state_->slots.WriteChanged(*batch_);
   state_->sessions.WriteChanged(*batch_);
   batch_->Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(state_->system));

@@ -38,7 +38,12 @@ ApplyMetrics::ApplyMetrics(obs::Registry& registry)
                                          "Writes of applied entries that the engine refused")),
       read_ticks_(registry.AddCounter("kdb_read_ticks_total",
                                       "Read batches that had to wait for a tick of log time")),
-      apply_seconds_(registry.AddLatency("kdb_apply_seconds", "Applying the entries of one call")),
+      apply_seconds_(
+          registry.AddLatency("kdb_apply_seconds", "Executing the entries of one call, unwritten")),
+      write_seconds_(registry.AddLatency("kdb_apply_write_seconds",
+                                         "Writing what was executed to the engine")),
+      write_entries_(registry.AddSizes("kdb_apply_write_entries",
+                                       "Log entries whose effects one write to the engine holds")),
       read_seconds_(registry.AddLatency("kdb_read_seconds", "Executing one read batch")),
       keys_(registry.AddGauge("kdb_apply_keys", "Keys in the slots owned")),
       sessions_(registry.AddGauge("kdb_apply_sessions", "Sessions open")),
@@ -48,7 +53,11 @@ ApplyMetrics::ApplyMetrics(obs::Registry& registry)
       ops_(ByCode(registry, "kdb_apply_ops_total", "Ops applied, by result", kResultNames)),
       read_ops_(ByCode(registry, "kdb_read_ops_total", "Ops read, by result", kResultNames)) {}
 
-void ApplyMetrics::OnApplied(const ApplyCounts& counts, const ShardStats& stats,
+void ApplyMetrics::OnExecuted(std::chrono::nanoseconds took) {
+  apply_seconds_.Observe(Seconds(took));
+}
+
+void ApplyMetrics::OnWritten(const ApplyCounts& counts, const ShardStats& stats,
                              std::chrono::nanoseconds took) {
   entries_.Increment(static_cast<double>(counts.entries));
   if (counts.repeats > 0) repeats_.Increment(static_cast<double>(counts.repeats));
@@ -58,7 +67,8 @@ void ApplyMetrics::OnApplied(const ApplyCounts& counts, const ShardStats& stats,
   sessions_.Set(static_cast<double>(stats.sessions));
   owned_slots_.Set(static_cast<double>(stats.owned_slots));
   log_time_.Set(static_cast<double>(stats.log_time_ms) / 1000);
-  apply_seconds_.Observe(Seconds(took));
+  write_seconds_.Observe(Seconds(took));
+  write_entries_.Observe(static_cast<double>(counts.entries));
 }
 
 void ApplyMetrics::OnRead(const ResultCounts& results, std::chrono::nanoseconds took) const {

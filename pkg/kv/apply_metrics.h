@@ -14,7 +14,7 @@ namespace kdb::kv {
 
 inline constexpr size_t kBatchCodes = static_cast<size_t>(wire::BatchCode::kDiskFull) + 1;
 
-// Of one Apply: counted only once its write has succeeded.
+// Of what one write holds: counted only once it has succeeded.
 struct ApplyCounts {
   uint64_t entries = 0;
   uint64_t repeats = 0;
@@ -27,7 +27,8 @@ class ApplyMetrics {
  public:
   explicit ApplyMetrics(obs::Registry& registry);
 
-  void OnApplied(const ApplyCounts& counts, const ShardStats& stats, std::chrono::nanoseconds took);
+  void OnExecuted(std::chrono::nanoseconds took);
+  void OnWritten(const ApplyCounts& counts, const ShardStats& stats, std::chrono::nanoseconds took);
   void OnFailedWrite() { failed_writes_.Increment(); }
   void OnRead(const ResultCounts& results, std::chrono::nanoseconds took) const;
   void OnReadNeedsTick() const { read_ticks_.Increment(); }
@@ -38,6 +39,8 @@ class ApplyMetrics {
   obs::Counter& failed_writes_;
   obs::Counter& read_ticks_;
   obs::Histogram& apply_seconds_;
+  obs::Histogram& write_seconds_;
+  obs::Histogram& write_entries_;
   obs::Histogram& read_seconds_;
   obs::Gauge& keys_;
   obs::Gauge& sessions_;

@@ -222,6 +222,33 @@ TEST(RecoveryTest, AFullDiskChangesNothing) {
   }
 }
 
+TEST(RecoveryTest, OneCommitOfManyAppliesLeavesNoTrace) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomLog log(seed);
+    Twin twin = Undisturbed(log.log());
+    Random random(seed);
+    Replica replica;
+    std::vector<Payload> results;
+    size_t committed = 0;
+    while (committed < log.log().size()) {
+      size_t at = results.size(), n = std::min(log.log().size() - at, 1 + random.Uniform(10));
+      ASSERT_TRUE(replica.state().Apply(std::span(log.log()).subspan(at, n), &results).ok());
+      EXPECT_TRUE(std::equal(results.begin(), results.end(), twin.results.begin()));
+      if (results.size() < log.log().size() && !random.OneIn(4)) continue;
+      replica.engine().full = random.OneIn(3);
+      absl::Status status = replica.state().Commit();
+      ASSERT_EQ(status.ok(), !replica.engine().full) << status;
+      EXPECT_FALSE(replica.state().staged());
+      if (status.ok()) committed = results.size();
+      if (status.ok() && random.OneIn(4)) replica.Reopen();
+      EXPECT_EQ(replica.state().applied().index, committed);
+      results.resize(committed);
+    }
+    EXPECT_EQ(replica.Digest(), twin.digest);
+  }
+}
+
 TEST(RecoveryTest, BatchesThatComeTwiceApplyOnce) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(seed);

@@ -86,7 +86,7 @@ void Sessions::Record(const wire::BatchHeader& header, std::string_view reply, i
   Session& session = sessions_.at(header.session);
   KDB_CHECK(header.seq == session.record.last + 1, "batch {} after {}", header.seq,
             session.record.last);
-  writer.Put(ReplyKey(header.session, header.seq), reply);
+  writer.Insert(ReplyKey(header.session, header.seq), reply);
   session.record.last = header.seq;
   session.record.ack_below =
       std::max(session.record.ack_below, std::min(header.ack_below, header.seq));

@@ -69,7 +69,7 @@ ShardStateImpl::ShardStateImpl(const ShardOptions& options, GroupRecord group, M
       engine_(engine),
       metrics_(metrics),
       batch_(engine.NewBatch()),
-      overlay_(engine, *batch_, options.record_cache_bytes) {}
+      overlay_(engine, options.record_cache_bytes) {}
 
 absl::Status ShardStateImpl::Load() {
   auto state = std::make_unique<State>();

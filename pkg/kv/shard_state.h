@@ -3,7 +3,7 @@
 //
 // Determinism: Apply's effects and results are a function of the state and the entry alone. Time is
 // the leader's stamp in the entry. Everything that decides a later result is in the engine, written
-// in the WriteBatch of the entry that changes it.
+// in the WriteBatch of the entry that changes it, or with several entries at once.
 #pragma once
 
 #include <cstdint>

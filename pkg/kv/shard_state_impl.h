@@ -1,9 +1,9 @@
 // The one implementation of ShardState. Its parts: Slots and Sessions hold the records, OpRunner
 // executes, apply.cc orders.
 //
-// Memory holds nothing that the engine does not: it is loaded from the engine at Open, and loaded
-// again when Apply or Commit fails, which undoes the entries of that Apply. So there is no rollback
-// code to get wrong.
+// But for what waits for Commit, memory holds nothing that the engine does not: it is loaded from
+// the engine at Open, and loaded again when Apply or Commit fails, which undoes all that waits. So
+// there is no rollback code to get wrong.
 #pragma once
 
 #include <atomic>
@@ -46,6 +46,7 @@ class ShardStateImpl final : public ShardState {
   raftnode::AppliedState applied() const override;
   absl::Status Apply(std::span<const raftnode::CommittedEntry> entries,
                      std::vector<Payload>* results) override;
+  bool staged() const override { return apply_counts_.entries > 0; }
   absl::Status Commit() override;
   absl::StatusOr<raft::Index> PersistedIndex() const override;
   absl::Status Flush() override;
@@ -111,7 +112,6 @@ class ShardStateImpl final : public ShardState {
   std::unique_ptr<storage::WriteBatch> batch_;
   storage::Overlay overlay_;
   ApplyCounts apply_counts_;  // of what is staged
-  Clock::Duration apply_began_{};
   int64_t staged_expiry_ms_ = exec::kNoExpiry;  // earliest given by what is staged
 
   // Of the newest entry handed to the engine: set before its write, so never below what a snapshot

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -23,14 +24,37 @@ Applier::Applier(StateMachine& machine, GatedExecutor& role, RoleEvents& events,
 
 void Applier::Submit(std::vector<CommittedEntry> entries, std::vector<Waiter> waiters) {
   if (entries.empty()) return;
-  MutexLock lock(mu_);
-  for (CommittedEntry& e : entries) {
-    queued_bytes_ += raft::EntryBytes(e.entry);
-    queue_.push_back(std::move(e));
+  size_t bytes = 0;
+  for (const CommittedEntry& e : entries) bytes += raft::EntryBytes(e.entry);
+  {
+    MutexLock lock(mu_);
+    bool alone = queue_.empty() && reads_.empty() && !scheduled_;
+    queued_bytes_ += bytes;
+    std::move(entries.begin(), entries.end(), std::back_inserter(queue_));
+    std::move(waiters.begin(), waiters.end(), std::back_inserter(waiters_));
+    bool wanted = !waiters_.empty() || !reads_.empty() || queued_bytes_ > kEnoughToExecute;
+    if (!wanted) return ScheduleLaterLocked();
+    if (!alone || bytes > kMaxBytesHere) return ScheduleLocked();
   }
-  std::move(waiters.begin(), waiters.end(), std::back_inserter(waiters_));
-  bool wanted = !waiters_.empty() || !reads_.empty() || queued_bytes_ > kIdleBytes;
-  wanted ? ScheduleLocked() : ScheduleLaterLocked();
+  RunHere();
+}
+
+// Commit is left to the apply role: a write to the engine may wait for its background work.
+void Applier::RunHere() {
+  if (!work_mu_.TryLock()) {
+    MutexLock lock(mu_);
+    return ScheduleLocked();
+  }
+  ExecuteQueued();
+  ScheduleRest();
+  work_mu_.Unlock();
+}
+
+void Applier::ExpectReads() {
+  MutexLock lock(mu_);
+  if (queued_bytes_ == 0) return;
+  commit_wanted_ = true;
+  ScheduleLocked();
 }
 
 void Applier::SubmitReads(ReadBatch batch) {
@@ -60,9 +84,10 @@ void Applier::ScheduleLocked() {
 
 void Applier::ScheduleLaterLocked() {
   if (scheduled_ || std::exchange(scheduled_later_, true)) return;
-  role_.PostAfter(kIdleDelay, [this] {
+  role_.PostAfter(kLater, [this] {
     MutexLock lock(mu_);
     scheduled_later_ = false;
+    commit_wanted_ = queued_bytes_ > 0;
     ScheduleLocked();
   });
 }
@@ -73,66 +98,68 @@ void Applier::Run() {
     MutexLock lock(mu_);
     scheduled_ = false;
   }
-  if (failed_) return;
-  if (retry_after_.count() == 0) {
-    TakeBatch();
-    if (!batch_.empty()) ApplyBatch();
+  {
+    MutexLock work(work_mu_);
+    ExecuteQueued();
+    if (CommitIsDue()) Commit();
+    ScheduleRest();
   }
   RunReads();
-  if (retry_after_.count() != 0 || failed_) return;
-  MutexLock lock(mu_);
-  if (!queue_.empty()) ScheduleLocked();
 }
 
-void Applier::TakeBatch() {
+void Applier::ScheduleRest() {
+  if (failed_ || retry_after_.count() != 0) return;
+  bool due = CommitIsDue();
   MutexLock lock(mu_);
-  batch_bytes_ = 0;
-  while (!queue_.empty() && batch_bytes_ < kMaxApplyBytes) {
-    batch_bytes_ += raft::EntryBytes(queue_.front().entry);
+  if (!queue_.empty() || due) {
+    ScheduleLocked();
+  } else if (executed_ > 0) {
+    ScheduleLaterLocked();
+  }
+}
+
+void Applier::ExecuteQueued() {
+  if (failed_ || retry_after_.count() != 0) return;
+  TakeQueued();
+  if (executed_ < batch_.size()) Execute();
+}
+
+void Applier::TakeQueued() {
+  MutexLock lock(mu_);
+  size_t bytes = 0;
+  while (!queue_.empty() && bytes < kMaxApplyBytes) {
+    bytes += raft::EntryBytes(queue_.front().entry);
     batch_.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
-  if (batch_.empty()) return;
+  if (bytes == 0) return;
+  batch_bytes_ += bytes;
   while (!waiters_.empty() && waiters_.front().index <= batch_.back().entry.index) {
     batch_waiters_.push_back(std::move(waiters_.front()));
     waiters_.pop_front();
   }
 }
 
-void Applier::ApplyBatch() {
+void Applier::Execute() {
   KDB_CHECK(batch_.front().entry.index == applied_ + 1, "entry {} after {}",
             batch_.front().entry.index, applied_.load());
   Clock::Duration begin = clock_.Monotonic();
-  absl::Status status = Execute();
-  if (status.ok()) status = machine_.Commit();
-  if (absl::IsResourceExhausted(status)) return Retry(status);
-  if (!status.ok()) {
-    failed_ = true;
-    events_.OnFailed(absl::Status(
-        status.code(), fmt::format("applying entries {} to {}: {}", batch_.front().entry.index,
-                                   batch_.back().entry.index, std::string(status.message()))));
-    return;
-  }
-  if (std::exchange(retry_after_, std::chrono::milliseconds(0)).count() != 0)
-    events_.OnTrouble(Trouble::kApplyDiskFull, "");
-  metrics_.apply_seconds.Observe(Seconds(clock_.Monotonic() - begin));
-  metrics_.apply_entries.Observe(static_cast<double>(batch_.size()));
-  Finish();
-}
-
-absl::Status Applier::Execute() {
+  const auto entries = std::span<const CommittedEntry>(batch_).subspan(executed_);
   std::vector<Payload> results;
-  KDB_RETURN_IF_ERROR(machine_.Apply(batch_, &results));
-  KDB_CHECK(results.size() == batch_.size(), "{} results of {} entries", results.size(),
-            batch_.size());
+  if (absl::Status s = machine_.Apply(entries, &results); !s.ok()) return NotDone(s);
+  KDB_CHECK(results.size() == entries.size(), "{} results of {} entries", results.size(),
+            entries.size());
+  metrics_.apply_seconds.Observe(Seconds(clock_.Monotonic() - begin));
+  metrics_.apply_entries.Observe(static_cast<double>(entries.size()));
   Answer(std::move(results));
-  return absl::OkStatus();
+  executed_ = batch_.size();
+  if (!machine_.staged()) Finish();
 }
 
 // The entries are committed, so their results will not change: nobody has to wait for Commit, and
 // what a full disk makes apply again has no waiters.
 void Applier::Answer(std::vector<Payload> results) {
-  raft::Index first = batch_.front().entry.index;
+  raft::Index first = batch_[executed_].entry.index;
   Clock::Duration now = clock_.Monotonic();
   for (Waiter& waiter : batch_waiters_) {
     metrics_.proposal_seconds.Observe(Seconds(now - waiter.at));
@@ -141,27 +168,55 @@ void Applier::Answer(std::vector<Payload> results) {
   batch_waiters_.clear();
 }
 
-void Applier::Retry(const absl::Status& why) {
-  if (retry_after_.count() == 0)
-    events_.OnTrouble(Trouble::kApplyDiskFull,
-                      fmt::format("cannot apply: {}", std::string(why.message())));
-  retry_after_ = std::clamp(retry_after_ * 2, kRetryAfter, kMaxRetryAfter);
-  role_.PostAfter(retry_after_, [this] {
-    ApplyBatch();
-    if (retry_after_.count() != 0 || failed_) return;
-    MutexLock lock(mu_);
-    ScheduleLocked();
-  });
+bool Applier::CommitIsDue() {
+  if (executed_ == 0) return false;
+  MutexLock lock(mu_);
+  return commit_wanted_ || !reads_.empty() || batch_bytes_ > kEnoughToCommit;
+}
+
+void Applier::Commit() {
+  if (absl::Status s = machine_.Commit(); !s.ok()) return NotDone(s);
+  Finish();
 }
 
 void Applier::Finish() {
   applied_ = batch_.back().entry.index;
   {
     MutexLock lock(mu_);
-    queued_bytes_ -= batch_bytes_;
+    queued_bytes_ -= std::exchange(batch_bytes_, 0);
+    commit_wanted_ = false;
   }
-  events_.OnApplied(applied_);
   batch_.clear();
+  executed_ = 0;
+  events_.OnApplied(applied_);
+}
+
+void Applier::NotDone(const absl::Status& why) {
+  executed_ = 0;
+  if (!absl::IsResourceExhausted(why)) {
+    failed_ = true;
+    events_.OnFailed(absl::Status(
+        why.code(), fmt::format("applying entries {} to {}: {}", batch_.front().entry.index,
+                                batch_.back().entry.index, std::string(why.message()))));
+    return;
+  }
+  if (retry_after_.count() == 0) {
+    events_.OnTrouble(Trouble::kApplyDiskFull,
+                      fmt::format("cannot apply: {}", std::string(why.message())));
+  }
+  retry_after_ = std::clamp(retry_after_ * 2, kRetryAfter, kMaxRetryAfter);
+  role_.PostAfter(retry_after_, [this] { TryAgain(); });
+}
+
+void Applier::TryAgain() {
+  MutexLock work(work_mu_);
+  Execute();
+  if (executed_ > 0) Commit();
+  if (!batch_.empty()) return;
+  retry_after_ = std::chrono::milliseconds(0);
+  events_.OnTrouble(Trouble::kApplyDiskFull, "");
+  MutexLock lock(mu_);
+  ScheduleLocked();
 }
 
 void Applier::RunReads() {
@@ -181,6 +236,7 @@ void Applier::RunReads() {
 void Applier::FailAll() {
   std::deque<Waiter> waiters;
   std::deque<ReadBatch> reads;
+  MutexLock work(work_mu_);
   {
     MutexLock lock(mu_);
     waiters.swap(waiters_);

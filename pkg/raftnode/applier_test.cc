@@ -37,9 +37,44 @@ class IndexMachine final : public StateMachine {
   raft::Index applied_ = 0;
 };
 
-class ApplierTest : public ::testing::Test {
+// Shows what it executed only by Commit, as a machine on an engine does.
+class StagingMachine final : public StateMachine {
+ public:
+  AppliedState applied() const override { return {visible, 1, {}}; }
+  absl::Status Apply(std::span<const CommittedEntry> entries,
+                     std::vector<Payload>* results) override {
+    for (const CommittedEntry& e : entries) {
+      EXPECT_EQ(e.entry.index, executed + 1);
+      executed = e.entry.index;
+      results->push_back(Payload(std::to_string(executed)));
+    }
+    return absl::OkStatus();
+  }
+  bool staged() const override { return executed > visible; }
+  absl::Status Commit() override {
+    ++commits;
+    if (error.ok()) {
+      visible = executed;
+    } else {
+      executed = visible;
+    }
+    return error;
+  }
+  absl::StatusOr<raft::Index> PersistedIndex() const override { return 0; }
+  absl::Status Flush() override { return absl::OkStatus(); }
+
+  int commits = 0;
+  raft::Index executed = 0;
+  raft::Index visible = 0;
+  absl::Status error;
+};
+
+constexpr size_t kTooMuchHere = Applier::kMaxBytesHere + 1;
+
+template <class Machine>
+class ApplierFixture : public ::testing::Test {
  protected:
-  ApplierTest()
+  ApplierFixture()
       : metrics_(registry_),
         role_(executor_),
         admission_(100),
@@ -73,14 +108,17 @@ class ApplierTest : public ::testing::Test {
   ManualExecutor executor_;
   GatedExecutor role_;
   RecordingEvents events_;
-  IndexMachine machine_;
+  Machine machine_;
   Admission admission_;
   Applier applier_;
   std::vector<std::string> log_;
 };
 
+using ApplierTest = ApplierFixture<IndexMachine>;
+using StagingApplierTest = ApplierFixture<StagingMachine>;
+
 TEST_F(ApplierTest, GivesEachWaiterTheResultOfItsEntry) {
-  Submit(1, 3);
+  Submit(1, 3, kTooMuchHere);
   Submit(4, 4);
   EXPECT_EQ(admission_.used(), 2);
   executor_.RunReady();
@@ -158,8 +196,93 @@ TEST_F(ApplierTest, OtherErrorsAreFinal) {
   EXPECT_THAT(log_, ElementsAre("ABORTED", "ABORTED"));
 }
 
+TEST_F(StagingApplierTest, AFewEntriesAreExecutedByWhoeverSubmitsThem) {
+  Submit(1, 1);
+  Submit(2, 2);
+  EXPECT_THAT(log_, ElementsAre("1", "2"));
+  EXPECT_EQ(machine_.commits, 0);
+  Submit(3, 3, kTooMuchHere);
+  EXPECT_THAT(log_, SizeIs(2));
+  executor_.RunReady();
+  EXPECT_THAT(log_, SizeIs(3));
+}
+
+TEST_F(StagingApplierTest, ManyEntriesAreMadeVisibleAtOnceAndLater) {
+  Submit(1, 1);
+  Submit(2, 50);
+  executor_.RunReady();
+  Submit(51, 51);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.executed, 51);
+  EXPECT_EQ(applier_.applied(), 0);
+  EXPECT_GT(applier_.queued_bytes(), 0);
+  ASSERT_TRUE(executor_.FireTimer());
+  EXPECT_EQ(machine_.commits, 1);
+  EXPECT_EQ(applier_.applied(), 51);
+  EXPECT_EQ(events_.applied, 51);
+  EXPECT_EQ(applier_.queued_bytes(), 0);
+  EXPECT_EQ(executor_.timers(), 0);
+}
+
+TEST_F(StagingApplierTest, MuchIsMadeVisibleAtOnce) {
+  Submit(1, 2, Applier::kEnoughToCommit);
+  executor_.RunReady();
+  EXPECT_EQ(applier_.applied(), 2);
+}
+
+TEST_F(StagingApplierTest, AReadSeesWhatWasExecutedBefore) {
+  Submit(1, 1);
+  Read(1);
+  EXPECT_THAT(log_, ElementsAre("1"));
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("1", "read OK"));
+  EXPECT_EQ(machine_.visible, 1);
+}
+
+TEST_F(StagingApplierTest, AReadThatIsExpectedFindsItsPointVisible) {
+  applier_.ExpectReads();  // nothing to be made visible
+  executor_.RunReady();
+  EXPECT_EQ(machine_.commits, 0);
+  Submit(1, 1);
+  applier_.ExpectReads();
+  executor_.RunReady();
+  EXPECT_EQ(machine_.visible, 1);
+  Read(1);
+  EXPECT_THAT(log_, ElementsAre("1", "read OK"));
+}
+
+TEST_F(StagingApplierTest, AFullDiskUndoesAllThatIsNotVisibleAndItIsExecutedAgainUnanswered) {
+  Submit(1, 1);
+  Submit(2, 20);
+  executor_.RunReady();
+  machine_.error = absl::ResourceExhaustedError("no space");
+  ASSERT_TRUE(executor_.FireTimer());
+  EXPECT_THAT(events_.troubles[Trouble::kApplyDiskFull], HasSubstr("no space"));
+  Submit(21, 21);  // waits for its turn
+  Read(1);
+  executor_.RunReady();
+  EXPECT_THAT(log_, ElementsAre("1", "20"));
+  ASSERT_TRUE(executor_.FireTimer());  // in vain
+  machine_.error = absl::OkStatus();
+  while (executor_.FireTimer()) {
+  }
+  EXPECT_THAT(log_, ElementsAre("1", "20", "21", "read OK"));
+  EXPECT_EQ(machine_.visible, 21);
+  EXPECT_THAT(events_.troubles[Trouble::kApplyDiskFull], IsEmpty());
+}
+
+TEST_F(StagingApplierTest, AnErrorOfCommitIsFinal) {
+  Submit(1, 1);
+  machine_.error = absl::DataLossError("EIO");
+  ASSERT_TRUE(executor_.FireTimer());
+  EXPECT_THAT(events_.failed.ToString(), HasSubstr("applying entries 1 to 1: EIO"));
+  Submit(2, 2);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.executed, 0);
+}
+
 TEST_F(ApplierTest, EndAnswersAll) {
-  Submit(1, 2);
+  Submit(1, 2, kTooMuchHere);
   Read(9);
   role_.Close();
   executor_.RunReady();

@@ -171,6 +171,7 @@ void Driver::Drain() {
   if (inbox.campaign) raft_.Campaign();
   for (Transfer& t : inbox.transfers) transfers_.Begin(raft_, std::move(t), clock_.Monotonic());
   Propose(std::move(inbox.proposals));
+  if (!inbox.reads.empty()) applier_.ExpectReads();
   reads_.Add(std::move(inbox.reads));
   ProcessReady();
 }

@@ -39,12 +39,15 @@ class StateMachine {
   // a result goes to whoever proposed the entry, perhaps before its effects are visible: reads wait
   // for those. Each entry's effects and the new applied index are atomic. Bad content of an entry
   // is a result, never an error: a non-OK status means that this replica's disk failed, or that the
-  // entry is of a newer release (FAILED_PRECONDITION), and the process exits (RESOURCE_EXHAUSTED:
-  // nothing of the call was applied; it is called again with the same entries later).
+  // entry is of a newer release (FAILED_PRECONDITION), and the process exits. RESOURCE_EXHAUSTED:
+  // nothing of the call was applied, and what was staged before is undone; all of it is applied
+  // again later, with the same results, which nobody waits for any more.
   virtual absl::Status Apply(std::span<const CommittedEntry> entries,
                              std::vector<Payload>* results) = 0;
-  // Follows each Apply: makes its effects visible, if Apply itself did not. Errors as of Apply,
-  // which is called again after RESOURCE_EXHAUSTED.
+  // Whether there are effects of Apply that wait for Commit to become visible.
+  virtual bool staged() const { return false; }
+  // Makes them visible, those of many calls of Apply at once: a write to an engine costs more than
+  // what is in it. Errors as of Apply.
   virtual absl::Status Commit() { return absl::OkStatus(); }
 
   // The index that a crash now would restart from: the log may be cut up to it.

@@ -215,10 +215,7 @@ TEST_P(EngineContract, ACrashKeepsAPrefixOfTheWritesAndAllThatWasFlushed) {
 class OverlayModel {
  public:
   OverlayModel(Engine& engine, uint64_t seed)
-      : engine_(engine),
-        batch_(engine.NewBatch()),
-        overlay_(engine, *batch_, 2000),
-        random_(seed) {}
+      : engine_(engine), batch_(engine.NewBatch()), overlay_(engine, 2000), random_(seed) {}
 
   void Step() {
     switch (random_.Uniform(10)) {
@@ -247,7 +244,8 @@ class OverlayModel {
   }
   void Put() {
     std::string key = Key(), value = std::to_string(random_.Uniform(1000));
-    overlay_.Put(key, value);
+    bool is_new = !model_.contains(key) && !committed_.contains(key) && random_.OneIn(2);
+    is_new ? overlay_.Insert(key, value) : overlay_.Put(key, value);
     model_[key] = value;
   }
   void Delete() {
@@ -262,14 +260,16 @@ class OverlayModel {
   }
   void Commit() {
     if (random_.OneIn(2)) {
+      overlay_.AddTo(*batch_);
       ASSERT_TRUE(engine_.Write(*batch_).ok());
+      batch_->Clear();
       committed_ = model_;
       overlay_.Written();
+      ASSERT_EQ(Contents(engine_), committed_);
     } else {
       model_ = committed_;
       overlay_.Clear();
     }
-    batch_->Clear();
   }
   void CheckGet() {
     std::string key = Key(), value;
@@ -341,13 +341,24 @@ TEST_P(EngineContract, AnOverlayBehavesAsAPlainMap) {
 
 TEST_P(EngineContract, AnEmptyOverlayShowsItsBase) {
   Put("a", "1");
-  auto batch = engine().NewBatch();
-  Overlay overlay(engine(), *batch);
+  Overlay overlay(engine());
   EXPECT_EQ(Contents(overlay), (Model{{"a", "1"}}));
   overlay.Put("b", "2");
-  EXPECT_EQ(batch->count(), 1u);
   EXPECT_EQ(Contents(overlay), (Model{{"a", "1"}, {"b", "2"}}));
   EXPECT_EQ(Contents(engine()), (Model{{"a", "1"}}));
+}
+
+TEST_P(EngineContract, AnOverlayWritesAKeyOnceAndAPassingOneNever) {
+  Put("a", "1");
+  Overlay overlay(engine());
+  overlay.Put("a", "2");
+  overlay.Put("a", "3");
+  overlay.Insert("b", "4");
+  overlay.Delete("b");
+  auto batch = engine().NewBatch();
+  overlay.AddTo(*batch);
+  EXPECT_EQ(batch->count(), 1u);
+  EXPECT_EQ(Contents(overlay), (Model{{"a", "3"}}));
 }
 
 }  // namespace kdb::storage

@@ -14,6 +14,7 @@ struct Entry {
   std::string key;
   std::string value;
   bool deleted = false;
+  bool in_base = true;  // perhaps
 };
 
 // Entries by key, for iterators.
@@ -24,6 +25,9 @@ class DeletedRanges {
  public:
   bool empty() const { return ends_.empty(); }
   void Clear() { ends_.clear(); }
+  void AddTo(WriteBatch& batch) const {
+    for (const auto& [begin, end] : ends_) batch.DeleteRange(begin, end);
+  }
 
   void Add(std::string_view begin, std::string_view end) {
     std::string from(begin), to(end);
@@ -238,24 +242,20 @@ class MergedIterator final : public Iterator {
 
 class Overlay::Impl {
  public:
-  Impl(const Reader& base, WriteBatch& batch, size_t cache_bytes)
-      : base_(base), batch_(batch), cache_(cache_bytes) {}
+  Impl(const Reader& base, size_t cache_bytes) : base_(base), cache_(cache_bytes) {}
 
-  void Put(std::string_view key, std::string_view value) {
-    batch_.Put(key, value);
-    Entry& entry = EntryOf(key);
+  void Put(std::string_view key, std::string_view value, bool in_base) {
+    Entry& entry = EntryOf(key, in_base);
     entry.value = value;
     entry.deleted = false;
   }
   void Delete(std::string_view key) {
-    batch_.Delete(key);
-    Entry& entry = EntryOf(key);
+    Entry& entry = EntryOf(key, true);
     entry.value.clear();
     entry.deleted = true;
   }
   void DeleteRange(std::string_view begin, std::string_view end) {
     if (begin >= end) return;
-    batch_.DeleteRange(begin, end);
     Sort();
     for (auto it = sorted_.lower_bound(begin); it != sorted_.end() && it->first < end; ++it) {
       Entry& entry = *by_key_.find(it->first)->second;
@@ -264,10 +264,22 @@ class Overlay::Impl {
     }
     ranges_.Add(begin, end);
   }
+  // The ranges first: what was put into one is newer.
+  void AddTo(WriteBatch& batch) const {
+    ranges_.AddTo(batch);
+    for (const Entry& entry : entries_) {
+      if (!entry.deleted) {
+        batch.Put(entry.key, entry.value);
+      } else if (entry.in_base) {
+        batch.Delete(entry.key);
+      }
+    }
+  }
   void Written() {
     // Their keys are not looked for one by one.
     if (!ranges_.empty()) cache_.Clear();
     for (const Entry& entry : entries_) {
+      if (!entry.in_base) continue;  // never looked for there
       entry.deleted ? cache_.Erase(entry.key) : cache_.Update(entry.key, entry.value);
     }
     Forget();
@@ -311,10 +323,12 @@ class Overlay::Impl {
  private:
   bool empty() const { return entries_.empty() && ranges_.empty(); }
 
-  Entry& EntryOf(std::string_view key) {
+  // `in_base`: of a new one.
+  Entry& EntryOf(std::string_view key, bool in_base) {
     if (auto it = by_key_.find(key); it != by_key_.end()) return *it->second;
     Entry& entry = entries_.emplace_back();
     entry.key = key;
+    entry.in_base = in_base;
     by_key_.emplace(entry.key, &entry);
     return entry;
   }
@@ -327,7 +341,6 @@ class Overlay::Impl {
   }
 
   const Reader& base_;
-  WriteBatch& batch_;
   RecordCache cache_;          // of base_
   std::deque<Entry> entries_;  // a deque does not move them: the maps point into it
   absl::flat_hash_map<std::string_view, Entry*> by_key_;
@@ -336,15 +349,21 @@ class Overlay::Impl {
   DeletedRanges ranges_;
 };
 
-Overlay::Overlay(const Reader& base, WriteBatch& batch, size_t cache_bytes)
-    : impl_(std::make_unique<Impl>(base, batch, cache_bytes)) {}
+Overlay::Overlay(const Reader& base, size_t cache_bytes)
+    : impl_(std::make_unique<Impl>(base, cache_bytes)) {}
 Overlay::~Overlay() = default;
 
-void Overlay::Put(std::string_view key, std::string_view value) { impl_->Put(key, value); }
+void Overlay::Put(std::string_view key, std::string_view value) {
+  impl_->Put(key, value, /*in_base=*/true);
+}
+void Overlay::Insert(std::string_view key, std::string_view value) {
+  impl_->Put(key, value, /*in_base=*/false);
+}
 void Overlay::Delete(std::string_view key) { impl_->Delete(key); }
 void Overlay::DeleteRange(std::string_view begin, std::string_view end) {
   impl_->DeleteRange(begin, end);
 }
+void Overlay::AddTo(WriteBatch& batch) const { impl_->AddTo(batch); }
 void Overlay::Written() { impl_->Written(); }
 void Overlay::Clear() { impl_->Clear(); }
 absl::StatusOr<bool> Overlay::Get(std::string_view key, std::string* value) const {

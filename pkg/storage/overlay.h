@@ -1,4 +1,4 @@
-// Read-your-writes over a batch that is not yet written: RocksDB's WriteBatchWithIndex cannot
+// Read-your-writes over changes that are not yet written: RocksDB's WriteBatchWithIndex cannot
 // DeleteRange.
 #pragma once
 
@@ -13,21 +13,24 @@
 
 namespace kdb::storage {
 
-// Passes changes on to `batch` and shows them, on top of `base`, to readers. What it reads goes
-// through a cache, so nobody else may change those records of `base`. Not thread-safe; `base` and
-// `batch` outlive it. Iterators see the overlay as of their creation and are invalid
-// after the next change.
+// Holds changes and shows them, on top of `base`, to readers. What it reads goes through a cache,
+// so nobody else may change those records of `base`. Not thread-safe; `base` outlives it. Iterators
+// see the overlay as of their creation and are invalid after the next change.
 class Overlay final : public Reader {
  public:
-  Overlay(const Reader& base, WriteBatch& batch, size_t cache_bytes = 0);
+  explicit Overlay(const Reader& base, size_t cache_bytes = 0);
   ~Overlay() override;
 
   void Put(std::string_view key, std::string_view value);
+  // The same of a key that `base` does not have: deleted before it is written, it never is.
+  void Insert(std::string_view key, std::string_view value);
   void Delete(std::string_view key);
   void DeleteRange(std::string_view begin, std::string_view end);
-  // The batch was written: `base` shows it.
+  // Adds all changes to `batch`, each key once.
+  void AddTo(WriteBatch& batch) const;
+  // They were written: `base` shows them.
   void Written();
-  // The batch was not written.
+  // They are not to be written.
   void Clear();
 
   absl::StatusOr<bool> Get(std::string_view key, std::string* value) const override;
