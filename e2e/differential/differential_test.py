@@ -110,12 +110,23 @@ class Run:
                 self.judge(row, args, ours, theirs)
         if commands[-1][0] == "quit":
             pair.reconnect()
+        self.check_keyspace(pair)
+
+    def check_keyspace(self, pair):
+        """INFO's numbers of keys, with nothing under way: it does not wait for commands before it in a pipeline."""
+        args = [b"INFO", b"keyspace"]
+        (ours, theirs), = pair.run(resp.encode(args), 1)
+        if differences.keyspace_counts(resp.decode(ours)) != differences.keyspace_counts(resp.decode(theirs)):
+            self.fail(args, ours, theirs)
 
     def judge(self, row, args, ours, theirs):
         difference = differences.explain(row, args, resp.decode(ours), resp.decode(theirs))
         if difference is not None:
             self.per_reason[difference.reason] += 1
             return
+        self.fail(args, ours, theirs)
+
+    def fail(self, args, ours, theirs):
         self.failures.append(args)
         self.test.say(f"{' '.join(repr(a[:80])[1:] for a in args[:12])}\n  ours:  {ours[:300]!r}\n  Redis: {theirs[:300]!r}")
 
