@@ -1,6 +1,8 @@
 #include "pkg/http2/connection.h"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <asio/buffer.hpp>
@@ -15,6 +17,8 @@ constexpr size_t kWriteBytes = 64 << 10;   // taken from the session for one wri
 constexpr size_t kKeptCapacity = 4 << 10;  // of an output buffer that is empty
 // Of a client that sends what must be answered (pings, resets, refused calls) and does not read.
 constexpr size_t kMaxQueuedFrames = 10000;
+// For a client that takes its last answers slowly.
+constexpr int kMaxLingers = 30;
 
 // A peer that vanished is noticed after some minutes, within one when there is something to send.
 // Best effort.
@@ -37,6 +41,12 @@ std::string PeerOf(const asio::ip::tcp::socket& socket) {
   return net::FormatAddress(socket.remote_endpoint(ignored));
 }
 
+// Bytes that the peer has not acknowledged.
+int Outstanding(asio::ip::tcp::socket& socket) {
+  int bytes = 0;
+  return ioctl(socket.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
 bool WouldBlock(const asio::error_code& error) {
   return error == asio::error::would_block || error == asio::error::try_again;
 }
@@ -48,7 +58,8 @@ Connection::Connection(asio::ip::tcp::socket socket, Server& server)
       server_(server),
       peer_(PeerOf(socket_)),
       session_(server.options_, server.service_, server.deadlines_, server.clock_,
-               [this] { server_.MarkDirty(*this); }) {}
+               [this] { server_.MarkDirty(*this); }),
+      linger_(server.deadlines_, [this] { OnLingered(); }) {}
 
 void Connection::Start() {
   Configure(socket_);
@@ -65,14 +76,35 @@ void Connection::Drain() {
 void Connection::Close(CloseReason reason) {
   if (std::exchange(closed_, true)) return;
   ReportHeld(0);
+  linger_.Cancel();
   asio::error_code ignored;
   socket_.close(ignored);
   server_.Remove(*this, reason);
 }
 
 CloseReason Connection::EndReason() const {
-  if (session_.failed()) return CloseReason::kProtocol;
+  if (session_.failure() == Failure::kProtocol) return CloseReason::kProtocol;
+  if (session_.failure() == Failure::kTimeout) return CloseReason::kTimeout;
   return draining_ ? CloseReason::kDrain : CloseReason::kClient;
+}
+
+void Connection::Linger() {
+  if (std::exchange(lingering_, true)) return;
+  asio::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  CloseSoon();
+  WaitReadable();
+}
+
+void Connection::CloseSoon() {
+  if (linger_.set()) return;
+  linger_.Set(server_.clock_.Monotonic() + server_.options_.times.linger);
+  server_.WatchDeadlines();
+}
+
+void Connection::OnLingered() {
+  bool taking = lingering_ && Outstanding(socket_) > 0 && ++lingers_ < kMaxLingers;
+  taking ? CloseSoon() : Close(EndReason());
 }
 
 // --- Reading.
@@ -90,6 +122,7 @@ void Connection::WaitReadable() {
 void Connection::OnReadable() {
   size_t bytes = 0;
   if (!ReadSome(&bytes)) return;
+  if (lingering_) return WaitReadable();
   if (!session_.Receive({server_.scratch_.data(), bytes})) return Close(CloseReason::kProtocol);
   if (session_.wants_send() || session_.ended()) server_.MarkDirty(*this);
   server_.WatchDeadlines();
@@ -112,16 +145,15 @@ bool Connection::ReadSome(size_t* bytes) {
 // --- Writing.
 
 void Connection::Turn() {
-  if (closed_) return;
+  if (closed_ || lingering_) return;
   if (!writing_) Write();
   if (closed_) return;
   ReportHeld(held());
   if (reported_ > 0 && !server_.observer_.MayHold(reported_)) {
     return Close(CloseReason::kSlowReader);
   }
-  if (session_.ended() && output_.empty()) {
-    return Close(EndReason());
-  }
+  if (session_.ended() && output_.empty()) return Linger();
+  if (session_.failure() != Failure::kNone) CloseSoon();
   WaitReadable();
 }
 

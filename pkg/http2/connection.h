@@ -27,6 +27,12 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   friend class Server;
 
   CloseReason EndReason() const;
+  // The session has ended: waits for the client to close. Closed with anything unread, the socket
+  // would be reset, and the client might lose its last answers.
+  void Linger();
+  // Closes after a while, though there be something unsent.
+  void CloseSoon();
+  void OnLingered();
   void WaitReadable();
   void OnReadable();
   // False: nothing came, or the connection is closed.
@@ -50,6 +56,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool writing_ = false;
   bool dirty_ = false;  // Turn is due
   bool draining_ = false;
+  bool lingering_ = false;
+  int lingers_ = 0;  // that were not enough
+  Alarm linger_;
   bool closed_ = false;
 };
 

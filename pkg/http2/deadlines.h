@@ -3,7 +3,9 @@
 
 #include <map>
 #include <optional>
+#include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "pkg/base/clock.h"
 
 namespace kdb::http2 {
@@ -38,6 +40,37 @@ class Deadlines {
 
  private:
   std::multimap<Clock::Duration, Waiter*> entries_;
+};
+
+// What an owner waits for now and then. Not thread-safe.
+class Alarm final : private Deadlines::Waiter {
+ public:
+  // `deadlines` outlives the alarm. `ring` is called when it is due, and may set it again.
+  Alarm(Deadlines& deadlines, absl::AnyInvocable<void()> ring)
+      : deadlines_(deadlines), ring_(std::move(ring)) {}
+  ~Alarm() { Cancel(); }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+  bool set() const { return entry_.has_value(); }
+  // Instead of what it was set to.
+  void Set(Clock::Duration when) {
+    Cancel();
+    entry_ = deadlines_.Add(when, *this);
+  }
+  void Cancel() {
+    if (entry_.has_value()) deadlines_.Remove(*std::exchange(entry_, std::nullopt));
+  }
+
+ private:
+  void OnDeadline() override {
+    entry_ = std::nullopt;
+    ring_();
+  }
+
+  Deadlines& deadlines_;
+  absl::AnyInvocable<void()> ring_;
+  std::optional<Deadlines::Entry> entry_;
 };
 
 }  // namespace kdb::http2

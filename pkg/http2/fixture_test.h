@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,12 +43,15 @@ class EchoService final : public Service {
     ++started;
     metadata = call.metadata();
     if (hold) return std::make_unique<Pending>(*this, call);
-    call.Finish(error, std::string(call.request()));
+    std::string response(call.request());
+    response.resize(std::max(response.size(), response_bytes));
+    call.Finish(error, std::move(response));
     return nullptr;
   }
 
   bool hold = false;
   absl::Status error;
+  size_t response_bytes = 0;  // at least
   int started = 0;
   Metadata metadata;
   std::vector<Pending*> held;
@@ -66,6 +70,26 @@ struct Answer {
   }
 };
 
+// As a client reads it.
+struct Goaway {
+  int32_t last_stream = 0;
+  uint32_t code = 0;
+  std::string reason;
+};
+
+inline constexpr char kPreface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+inline constexpr int32_t kNoLastStream = (1U << 31) - 1;
+
+// A frame that no client library would send.
+inline std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload) {
+  std::string frame;
+  for (int shift : {16, 8, 0}) frame.push_back(static_cast<char>(payload.size() >> shift & 255));
+  frame.push_back(static_cast<char>(type));
+  frame.push_back(static_cast<char>(flags));
+  for (int shift : {24, 16, 8, 0}) frame.push_back(static_cast<char>(stream >> shift & 255));
+  return frame.append(payload);
+}
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 inline Headers EchoHeaders(Headers more = {}) {
@@ -83,7 +107,16 @@ inline std::string Framed(std::string_view message) {
 
 class Http2Client {
  public:
-  Http2Client() {
+  Http2Client() { Reconnect(); }
+  // Forgets everything.
+  void Reconnect() {
+    if (http_ != nullptr) nghttp2_session_del(http_);
+    bodies_.clear();
+    answers_.clear();
+    goaways_.clear();
+    pings_ = 0;
+    ping_answers_.clear();
+    unparsed_.clear();
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, OnHeader);
@@ -93,6 +126,7 @@ class Http2Client {
     nghttp2_option* option = nullptr;
     nghttp2_option_new(&option);
     nghttp2_option_set_peer_max_concurrent_streams(option, 10000);
+    nghttp2_option_set_no_auto_ping_ack(option, 1);
     nghttp2_session_client_new2(&http_, callbacks, this, option);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -131,7 +165,7 @@ class Http2Client {
   size_t sent(int32_t id) { return bodies_[id]->sent; }
 
   std::string Send() {
-    std::string out;
+    std::string out = std::exchange(ping_answers_, "");
     const uint8_t* bytes = nullptr;
     ssize_t n = 0;
     while ((n = nghttp2_session_mem_send(http_, &bytes)) > 0) {
@@ -140,13 +174,19 @@ class Http2Client {
     return out;
   }
   void Receive(std::string_view bytes) {
+    unparsed_ += bytes;
+    ParseFrames();
     ssize_t n = nghttp2_session_mem_recv(http_, reinterpret_cast<const uint8_t*>(bytes.data()),
                                          bytes.size());
     EXPECT_EQ(n, static_cast<ssize_t>(bytes.size()));
   }
   Answer& answer(int32_t id) { return answers_[id]; }
-  std::optional<uint32_t> goaway() const { return goaway_; }
-  int pings() const { return pings_; }
+  // The code of the last one.
+  std::optional<uint32_t> goaway() const {
+    return goaways_.empty() ? std::nullopt : std::optional(goaways_.back().code);
+  }
+  const std::vector<Goaway>& goaways() const { return goaways_; }
+  int pings() const { return pings_; }  // and answers to its own
   nghttp2_session* http() { return http_; }
 
  private:
@@ -155,6 +195,32 @@ class Http2Client {
     size_t sent = 0;
     bool ended = false;
   };
+
+  // What nghttp2 does not look at any more once it has read a GOAWAY and has no calls.
+  void ParseFrames() {
+    size_t at = 0;
+    auto number = [&](size_t offset, int bytes) {
+      uint32_t value = 0;
+      for (int i = 0; i < bytes; ++i) {
+        value = value << 8 | static_cast<uint8_t>(unparsed_[at + offset + i]);
+      }
+      return value;
+    };
+    for (size_t size = 0; unparsed_.size() >= at + 9; at += 9 + size) {
+      size = number(0, 3);
+      if (unparsed_.size() < at + 9 + size) break;
+      if (unparsed_[at + 3] == NGHTTP2_GOAWAY) {
+        goaways_.push_back({static_cast<int32_t>(number(9, 4)), number(13, 4),
+                            unparsed_.substr(at + 17, size - 8)});
+      } else if (unparsed_[at + 3] == NGHTTP2_PING) {
+        ++pings_;
+        bool ack = (unparsed_[at + 4] & NGHTTP2_FLAG_ACK) != 0;
+        std::string payload = unparsed_.substr(at + 9, 8);
+        if (!ack) ping_answers_ += Frame(NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, payload);
+      }
+    }
+    unparsed_.erase(0, at);
+  }
 
   static uint8_t* Bytes(const std::string& text) {
     return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data()));
@@ -185,8 +251,6 @@ class Http2Client {
     return 0;
   }
   static int OnFrame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    if (frame->hd.type == NGHTTP2_GOAWAY) Self(self).goaway_ = frame->goaway.error_code;
-    if (frame->hd.type == NGHTTP2_PING) ++Self(self).pings_;
     bool data = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (data && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
       Self(self).answers_[frame->hd.stream_id].ended = true;
@@ -201,8 +265,10 @@ class Http2Client {
   nghttp2_session* http_ = nullptr;
   std::map<int32_t, std::unique_ptr<Body>> bodies_;
   std::map<int32_t, Answer> answers_;
-  std::optional<uint32_t> goaway_;
+  std::vector<Goaway> goaways_;
   int pings_ = 0;
+  std::string ping_answers_;
+  std::string unparsed_;
 };
 
 class SessionTest : public ::testing::Test {
@@ -230,6 +296,11 @@ class SessionTest : public ::testing::Test {
     int32_t id = client_.Ask(headers, std::move(body));
     Pump();
     return client_.answer(id);
+  }
+  void Advance(Clock::Duration time) {
+    clock_.now += time;
+    deadlines_.Expire(clock_.now);
+    Pump();
   }
   void Finish(EchoService::Pending* pending, std::string response) {
     pending->call->Finish(absl::OkStatus(), std::move(response));

@@ -81,6 +81,13 @@ class ScriptedService final : public Service {
   size_t answered_bytes_ = 0;
 };
 
+class ScriptedClock final : public Clock {
+ public:
+  Duration Monotonic() const override { return now; }
+  int64_t WallMillis() const override { return 0; }
+  Duration now = std::chrono::seconds(1);
+};
+
 class Script {
  public:
   explicit Script(std::string_view in) : in_(in) {
@@ -99,7 +106,7 @@ class Script {
       while (alive_ && !in_.rest().empty()) Step();
     }
     KDB_CHECK(service_.held() == 0, "a call that is over is kept");
-    KDB_CHECK(!deadlines_.earliest().has_value(), "a call that is over has a deadline");
+    KDB_CHECK(!deadlines_.earliest().has_value(), "what is over has a deadline");
   }
 
  private:
@@ -130,10 +137,15 @@ class Script {
       case 5:
         return Answer();
       case 6:
-        return deadlines_.Expire(Clock::Duration::max());
+        return Advance();
       case 7:
         return session_->Shutdown();
     }
+  }
+
+  void Advance() {
+    clock_.now += std::chrono::seconds(Byte());
+    deadlines_.Expire(clock_.now);
   }
 
   // Those of a call, with some left out, and one more.
@@ -195,7 +207,7 @@ class Script {
   }
 
   ByteReader in_;
-  SystemClock clock_;
+  ScriptedClock clock_;
   SessionOptions options_;
   ScriptedService service_;
   Deadlines deadlines_;

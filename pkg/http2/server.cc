@@ -67,6 +67,7 @@ void Server::TurnDirty() {
     connection->dirty_ = false;
     connection->Turn();
   }
+  WatchDeadlines();
   CheckDrained();
 }
 

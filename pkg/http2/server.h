@@ -23,7 +23,8 @@ namespace kdb::http2 {
 enum class CloseReason : uint8_t {
   kClient,      // it went away
   kProtocol,    // it does not speak HTTP/2 as it should
-  kSlowReader,  // it does not take its answers
+  kTimeout,     // it leaves its preface or a request unfinished, or its answers untaken
+  kSlowReader,  // it has too many answers that it does not take
   kDrain,
 };
 

@@ -170,7 +170,7 @@ TEST_F(SessionTest, ShutdownFinishesWhatIsUnderWay) {
   Pump();
   EXPECT_EQ(answer.body, Framed("done"));
   EXPECT_TRUE(session_->ended());
-  EXPECT_FALSE(session_->failed());
+  EXPECT_EQ(session_->failure(), Failure::kNone);
 }
 
 TEST_F(SessionTest, AnIdleSessionEndsAtShutdown) {

@@ -31,6 +31,7 @@ nghttp2_nv Constant(std::string_view name, std::string_view value) {
 
 Session::Stream::~Stream() {
   pending_ = nullptr;
+  SetFinished();
   if (deadline_.has_value()) session_.deadlines_.Remove(*deadline_);
   if (sending_) session_.unsent_ -= response_bytes() - copied_;
   session_.Release(granted_);
@@ -91,6 +92,7 @@ absl::Status Session::Stream::CheckHeaders(const char** http_status) const {
 }
 
 void Session::Stream::OnHeaders() {
+  headers_whole_ = true;
   if (answered_) return;
   const char* http_status = nullptr;
   if (absl::Status status = CheckHeaders(&http_status); !status.ok()) {
@@ -107,15 +109,15 @@ void Session::Stream::OnData(std::string_view bytes) {
   if (!status.ok()) return Finish(std::move(status), "");
   if (asked_ || !reader_.length().has_value()) return;
   asked_ = true;
-  if (*reader_.length() + kMessagePrefixBytes <= NGHTTP2_INITIAL_WINDOW_SIZE) {
-    reader_.Reserve();
-  } else {
-    session_.waiting_.push_back(id_);
-    session_.GrantWaiting();
-  }
+  if (*reader_.length() + kMessagePrefixBytes <= NGHTTP2_INITIAL_WINDOW_SIZE) return;
+  waits_for_grant_ = true;
+  session_.waiting_.push_back(id_);
+  session_.GrantWaiting();
 }
 
 void Session::Stream::Grant() {
+  waits_for_grant_ = false;
+  checks_ = 0;
   granted_ = *reader_.length();
   session_.granted_ += granted_;
   reader_.Reserve();
@@ -126,8 +128,20 @@ void Session::Stream::Grant() {
                                         static_cast<int32_t>(window));
 }
 
+bool Session::Stream::Overdue(Clock::Duration interval) {
+  if (finished_ || waits_for_grant_) return false;
+  Clock::Duration time = session_.options_.times.request;
+  time += std::chrono::seconds(reader_.length().value_or(0) / kMinRequestBytesPerSecond);
+  return ++checks_ * interval > time;
+}
+
+void Session::Stream::SetFinished() {
+  if (!std::exchange(finished_, true)) --session_.unfinished_;
+}
+
 void Session::Stream::OnEnd() {
   ended_ = true;
+  SetFinished();
   if (answered_) return;
   if (absl::Status status = reader_.Finish(); !status.ok()) return Finish(std::move(status), "");
   session_.StartCall(id_);
@@ -163,6 +177,7 @@ void Session::Stream::Finish(absl::Status status, std::string response) {
 
 void Session::Stream::SubmitResponse() {
   answered_ = true;
+  SetFinished();
   sending_ = true;
   session_.unsent_ += response_bytes();
   const std::array headers = {Constant(":status", kHttpOk),
@@ -177,6 +192,7 @@ void Session::Stream::SubmitResponse() {
 
 void Session::Stream::SubmitError(const char* http_status, const absl::Status& status) {
   answered_ = true;
+  SetFinished();
   std::string code = std::to_string(status.raw_code());
   std::string message = PercentEncode({status.message().data(), status.message().size()});
   const std::array headers = {Constant(":status", http_status),
@@ -206,6 +222,7 @@ size_t Session::Stream::CopyResponse(char* out, size_t size) {
   if (copied_ < prefix.size()) copy({prefix.data(), prefix.size()}, copied_);
   if (copied_ >= prefix.size()) copy(response_, copied_ - prefix.size());
   session_.unsent_ -= copied_ - before;
+  session_.taken_ = true;
   return copied_ - before;
 }
 

@@ -15,7 +15,7 @@ namespace kdb::http2 {
 
 class Session::Stream final : public Call, private Deadlines::Waiter {
  public:
-  Stream(Session& session, int32_t id) : session_(session), id_(id) {}
+  Stream(Session& session, int32_t id) : session_(session), id_(id) { ++session_.unfinished_; }
   ~Stream() override;
 
   // --- As the session reads.
@@ -24,6 +24,9 @@ class Session::Stream final : public Call, private Deadlines::Waiter {
   void OnHeaders();
   void OnData(std::string_view bytes);
   void OnEnd();
+  bool headers_whole() const { return headers_whole_; }
+  // Its request took too long to come; asked once per `interval`.
+  bool Overdue(Clock::Duration interval);
   // The length of a message that waits for room in the window; 0: it needs none any more.
   size_t wanted() const { return answered_ || ended_ ? 0 : reader_.length().value_or(0); }
   void Grant();
@@ -53,6 +56,8 @@ class Session::Stream final : public Call, private Deadlines::Waiter {
   // An answer without a message ("trailers-only").
   void SubmitError(const char* http_status, const absl::Status& status);
   void SubmitTrailer();
+  // Nothing more is waited for from the client.
+  void SetFinished();
   size_t CopyResponse(char* out, size_t size);
   size_t response_bytes() const { return kMessagePrefixBytes + response_.size(); }
 
@@ -67,12 +72,16 @@ class Session::Stream final : public Call, private Deadlines::Waiter {
   bool grpc_ = false;
   bool trailers_ = false;  // the client takes them
   bool encoding_ = false;  // messages may be compressed
+  bool headers_whole_ = false;
 
   MessageReader reader_;
-  bool asked_ = false;  // for a grant
+  bool asked_ = false;  // for a grant, if it needs one
+  bool waits_for_grant_ = false;
   size_t granted_ = 0;
-  bool ended_ = false;    // the client sends no more
-  bool started_ = false;  // the service has it
+  bool finished_ = false;  // the request is whole, or was answered
+  int checks_ = 0;         // of an unfinished one
+  bool ended_ = false;     // the client sends no more
+  bool started_ = false;   // the service has it
   bool answered_ = false;
   std::string request_;
   std::optional<Deadlines::Entry> deadline_;

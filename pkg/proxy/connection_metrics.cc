@@ -7,7 +7,7 @@ namespace kdb::proxy {
 namespace {
 
 constexpr std::string_view kReasonNames[kCloseReasons] = {"client", "protocol_error", "slow_reader",
-                                                          "drain"};
+                                                          "drain", "timeout"};
 
 }  // namespace
 

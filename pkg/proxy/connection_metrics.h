@@ -17,8 +17,9 @@ enum class CloseReason : uint8_t {
   kProtocolError,
   kSlowReader,  // over the output limit
   kDrain,
+  kTimeout,  // of the KV API: a handshake, a request or an answer made no progress
 };
-inline constexpr size_t kCloseReasons = 4;
+inline constexpr size_t kCloseReasons = 5;
 
 // Command families, as the command table groups them.
 class Families {

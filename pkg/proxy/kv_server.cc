@@ -27,6 +27,8 @@ CloseReason ReasonOf(http2::CloseReason reason) {
   switch (reason) {
     case http2::CloseReason::kProtocol:
       return CloseReason::kProtocolError;
+    case http2::CloseReason::kTimeout:
+      return CloseReason::kTimeout;
     case http2::CloseReason::kSlowReader:
       return CloseReason::kSlowReader;
     case http2::CloseReason::kDrain:
