@@ -56,7 +56,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void Adopt(asio::ip::tcp::socket socket);
-  // Takes no new calls, answers those under way, closes; `done` is called when nothing is left.
+  // Asks clients to go elsewhere, answers the calls that they make until they know, closes; `done`
+  // is called when nothing is left.
   void Drain(absl::AnyInvocable<void()> done);
   // At once, and whatever is adopted later.
   void CloseAll(CloseReason reason);

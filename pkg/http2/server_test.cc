@@ -60,7 +60,7 @@ class Closings final : public Observer {
 class ServerTest : public ::testing::Test {
  protected:
   ServerTest() {
-    options_.times = {hours(1), hours(1), hours(1), hours(1)};
+    options_.times = {hours(1), hours(1), hours(1), hours(1), hours(1)};
     options_.max_message_bytes = 32 << 20;
   }
   ~ServerTest() override {
@@ -137,7 +137,7 @@ TEST_F(ServerTest, AnEndedConnectionLingers) {
   Talk();
   std::atomic<bool> drained = false;
   loop_.RunAndWait([&] { server_->Drain([&] { drained = true; }); });
-  while (client_.goaways().empty()) {
+  while (client_.goaways().size() < 2) {
     client_.Receive(peer_.Read(1));
     peer_.Send(client_.Send());
   }
@@ -158,12 +158,28 @@ TEST_F(ServerTest, AnEndedConnectionDoesNotLingerForEver) {
   Connect();
   Talk();
   loop_.RunAndWait([&] { server_->Drain([] {}); });
-  while (client_.goaways().empty()) {
+  while (client_.goaways().size() < 2) {
     client_.Receive(peer_.Read(1));
     peer_.Send(client_.Send());
   }
   ReadToEnd();
   EXPECT_EQ(closings_.Wait(), CloseReason::kDrain);
+}
+
+TEST_F(ServerTest, WhoComesDuringADrainIsServedAndSentAway) {
+  Connect();
+  std::atomic<bool> drained = false;
+  loop_.RunAndWait([&] { server_->Drain([&] { drained = true; }); });
+  client_.Ask(EchoHeaders(), Framed("x"));
+  Talk();
+  while (client_.goaways().size() < 2 || !client_.answer(1).ended) {
+    client_.Receive(peer_.Read(1));
+    peer_.Send(client_.Send());
+  }
+  EXPECT_EQ(client_.answer(1).status(), "0");
+  EXPECT_EQ(client_.goaways()[1].last_stream, 1);
+  peer_.Close();
+  net::Await(loop_, [&] { return drained.load(); });
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ Session::Session(const SessionOptions& options, Service& service, Deadlines& dea
       pings_(kPingBurst, kPingsPerSecond, clock.Monotonic()),
       idle_frames_(kIdleFrameBurst, kIdleFramesPerSecond, clock.Monotonic()),
       resets_(kResetBurst, kResetsPerSecond, clock.Monotonic()),
-      watch_(deadlines, [this] { OnWatch(); }) {
+      watch_(deadlines, [this] { OnWatch(); }),
+      refuse_(deadlines, [this] { RefuseNewCalls(); }) {
   CreateHttp();
   watch_.Set(clock_.Monotonic() + options_.times.handshake);
 }

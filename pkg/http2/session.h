@@ -37,6 +37,7 @@ struct SessionTimes {
   Clock::Duration handshake = std::chrono::seconds(10);  // for its preface and settings
   Clock::Duration request = std::chrono::seconds(30);    // for a whole request, if it is small
   Clock::Duration answer = std::chrono::seconds(60);     // to take any byte of what it asked for
+  Clock::Duration ping = std::chrono::seconds(2);        // for the ping of a shutdown
   Clock::Duration linger = std::chrono::seconds(1);      // to close a connection that has ended
 };
 
@@ -74,7 +75,8 @@ class Session {
   // Nothing comes after what Send gave: a failure, or shut down and idle.
   bool ended() const;
   Failure failure() const { return failure_; }
-  // Takes no more calls; ends when those under way are answered.
+  // Takes no more calls once the client knows (RFC 9113, 6.8: it is told to open no more streams,
+  // and about a round trip later which of them was the last); ends when those taken are answered.
   void Shutdown();
   // Bytes of answers that Send has not given yet.
   size_t unsent() const { return unsent_; }
@@ -117,6 +119,11 @@ class Session {
   // The client is told why.
   void Fail(Failure failure, uint32_t code, std::string_view reason);
 
+  // --- Shutdown.
+
+  void OnNoticeSent();
+  void OnPingAnswered();
+  void RefuseNewCalls();
   void SubmitGoaway(uint32_t code, std::string_view reason);
 
   const SessionOptions& options_;
@@ -140,6 +147,8 @@ class Session {
   bool taken_ = false;      // some of the answers, since the last check
   int untaken_checks_ = 0;  // in a row
   Alarm watch_;             // the handshake, then CheckProgress
+  bool shutting_down_ = false;
+  Alarm refuse_;  // new calls: the client does not answer the ping
 
   std::unique_ptr<nghttp2_session, Deleter> http_;
   absl::flat_hash_map<int32_t, std::unique_ptr<Stream>> streams_;

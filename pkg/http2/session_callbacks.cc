@@ -2,6 +2,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <array>
+#include <limits>
 
 #include "pkg/base/check.h"
 #include "pkg/http2/session.h"
@@ -18,6 +19,8 @@ constexpr uint64_t kResetsPerSecond = 400;
 constexpr size_t kMaxUnsentAcks = 1000;
 constexpr size_t kMaxContinuations = 8;
 constexpr size_t kMaxSettings = 32;  // in one frame
+// The last stream of a GOAWAY that only announces another.
+constexpr int32_t kNoLastStream = std::numeric_limits<int32_t>::max();
 
 std::string_view View(const uint8_t* bytes, size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
@@ -103,7 +106,7 @@ struct Session::Callbacks {
         if (!IsAck(*frame)) session.OnSettings();
         break;
       case NGHTTP2_PING:
-        IsAck(*frame) ? session.OnIdleFrame() : session.OnPing();
+        IsAck(*frame) ? session.OnPingAnswered() : session.OnPing();
         break;
       case NGHTTP2_RST_STREAM:  // nghttp2 counts them
         break;
@@ -146,9 +149,12 @@ struct Session::Callbacks {
   }
 
   static void OnGoawaySent(Session& session, const nghttp2_goaway& goaway) {
-    if (goaway.error_code == NGHTTP2_NO_ERROR) return;
-    if (session.failure_ == Failure::kNone) session.failure_ = Failure::kProtocol;
-    session.over_ = true;
+    if (goaway.error_code != NGHTTP2_NO_ERROR) {
+      if (session.failure_ == Failure::kNone) session.failure_ = Failure::kProtocol;
+      session.over_ = true;
+    } else if (goaway.last_stream_id == kNoLastStream) {
+      session.OnNoticeSent();
+    }
   }
 
   static int OnStreamClosed(nghttp2_session* /*http*/, int32_t id, uint32_t /*error*/, void* self) {

@@ -1,6 +1,7 @@
-// What a client must not do to a session, and how long it may take.
+// What a client must not do to a session, how long it may take, and how it is told to go.
 #include <nghttp2/nghttp2.h>
 
+#include <array>
 #include <utility>
 
 #include "pkg/http2/session.h"
@@ -13,6 +14,7 @@ namespace {
 constexpr int kChecksPerRequest = 3;
 // A client that keeps to its window needs some updates of it for what it is sent.
 constexpr uint32_t kIdleFramesPerAnswerFrame = 10;
+constexpr std::array<uint8_t, 8> kShutdownPing = {'s', 'h', 'u', 't', 'd', 'o', 'w', 'n'};
 // gRPC's clients know these words: they make the pause between pings longer.
 constexpr std::string_view kTooManyPings = "too_many_pings";
 
@@ -103,8 +105,28 @@ void Session::CheckAnswers() {
   }
 }
 
+// --- Shutdown.
+
 void Session::Shutdown() {
-  if (failure_ == Failure::kNone) SubmitGoaway(NGHTTP2_NO_ERROR, "");
+  if (std::exchange(shutting_down_, true) || failure_ != Failure::kNone) return;
+  nghttp2_submit_shutdown_notice(http_.get());
+  refuse_.Set(clock_.Monotonic() + options_.times.ping);
+}
+
+void Session::OnNoticeSent() {
+  nghttp2_submit_ping(http_.get(), NGHTTP2_FLAG_NONE, kShutdownPing.data());
+}
+
+void Session::OnPingAnswered() {
+  if (!refuse_.set()) return OnIdleFrame();  // to no ping of ours
+  refuse_.Cancel();
+  RefuseNewCalls();
+}
+
+void Session::RefuseNewCalls() {
+  if (failure_ != Failure::kNone) return;
+  SubmitGoaway(NGHTTP2_NO_ERROR, "");
+  changed_();
 }
 
 void Session::SubmitGoaway(uint32_t code, std::string_view reason) {

@@ -158,27 +158,5 @@ TEST_F(SessionTest, TheEndDropsWhatIsUnderWay) {
   EXPECT_EQ(deadlines_.earliest(), std::nullopt);
 }
 
-TEST_F(SessionTest, ShutdownFinishesWhatIsUnderWay) {
-  service_.hold = true;
-  Start();
-  Answer& answer = Ask(EchoHeaders(), Framed("x"));
-  session_->Shutdown();
-  Pump();
-  EXPECT_EQ(client_.goaway(), NGHTTP2_NO_ERROR);
-  EXPECT_FALSE(session_->ended());
-  Finish(service_.held.front(), "done");
-  Pump();
-  EXPECT_EQ(answer.body, Framed("done"));
-  EXPECT_TRUE(session_->ended());
-  EXPECT_EQ(session_->failure(), Failure::kNone);
-}
-
-TEST_F(SessionTest, AnIdleSessionEndsAtShutdown) {
-  Start();
-  session_->Shutdown();
-  Pump();
-  EXPECT_TRUE(session_->ended());
-}
-
 }  // namespace
 }  // namespace kdb::http2

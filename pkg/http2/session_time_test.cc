@@ -1,4 +1,4 @@
-// Clients that fall silent.
+// Clients that fall silent, and sessions that are shut down.
 #include "pkg/http2/fixture_test.h"
 
 namespace kdb::http2 {
@@ -159,6 +159,104 @@ TEST_F(TimeTest, AnswersThatAreNotTakenEndTheSession) {
   advance(1);
   EXPECT_EQ(session_->failure(), Failure::kTimeout);
   EXPECT_TRUE(session_->ended());
+}
+
+// --- Shutdown.
+
+class ShutdownTest : public TimeTest {
+ protected:
+  void ExpectNotice() {
+    ASSERT_FALSE(client_.goaways().empty());
+    EXPECT_EQ(client_.goaways()[0].last_stream, kNoLastStream);
+    EXPECT_EQ(client_.goaways()[0].code, NGHTTP2_NO_ERROR);
+  }
+};
+
+TEST_F(ShutdownTest, AnIdleSessionEndsAfterARoundTrip) {
+  Start();
+  session_->Shutdown();
+  EXPECT_FALSE(session_->ended());
+  Pump();
+  EXPECT_TRUE(session_->ended());
+  EXPECT_EQ(session_->failure(), Failure::kNone);
+  ExpectNotice();
+  ASSERT_EQ(client_.goaways().size(), 2U);
+  EXPECT_EQ(client_.goaways()[1].last_stream, 0);
+  EXPECT_EQ(deadlines_.earliest(), std::nullopt);
+}
+
+// A client asks until it has read that it should not; none of its calls is lost.
+TEST_F(ShutdownTest, CallsOnTheirWayAreAnswered) {
+  Start();
+  int32_t before = client_.Ask(EchoHeaders(), Framed("1"));
+  Pump();
+  session_->Shutdown();
+  std::string notice;
+  session_->Send(1 << 20, &notice);
+  int32_t crossing = client_.Ask(EchoHeaders(), Framed("2"));
+  session_->Receive(client_.Send());
+  client_.Receive(notice);
+  ExpectNotice();
+  ASSERT_EQ(client_.goaways().size(), 1U);
+  Pump();
+  EXPECT_EQ(client_.answer(before).status(), "0");
+  EXPECT_EQ(client_.answer(crossing).status(), "0");
+  ASSERT_EQ(client_.goaways().size(), 2U);
+  EXPECT_EQ(client_.goaways()[1].last_stream, crossing);
+  EXPECT_TRUE(session_->ended());
+}
+
+// Else a call that the client makes after it has answered might be taken for one that was refused.
+TEST_F(ShutdownTest, TheNoticeComesBeforeThePing) {
+  Start();
+  session_->Shutdown();
+  std::string notice;
+  session_->Send(1 << 20, &notice);
+  EXPECT_EQ(notice[3], NGHTTP2_GOAWAY);
+  EXPECT_EQ(notice.size(), 9U + 8 + 9 + 8);
+  EXPECT_EQ(notice[17 + 3], NGHTTP2_PING);
+}
+
+TEST_F(ShutdownTest, CallsUnderWayAreFinished) {
+  service_.hold = true;
+  Start();
+  Answer& answer = Ask(EchoHeaders(), Framed("x"));
+  session_->Shutdown();
+  Pump();
+  EXPECT_FALSE(session_->ended());
+  Finish(service_.held.front(), "done");
+  Pump();
+  EXPECT_EQ(answer.body, Framed("done"));
+  EXPECT_TRUE(session_->ended());
+  EXPECT_EQ(session_->failure(), Failure::kNone);
+}
+
+TEST_F(ShutdownTest, LaterCallsAreIgnored) {
+  service_.hold = true;
+  Start();
+  Ask(EchoHeaders(), Framed("x"));
+  session_->Shutdown();
+  std::string out;
+  session_->Send(1 << 20, &out);
+  AdvanceSilently(options_.times.ping);  // the client does not answer
+  int32_t late = client_.Ask(EchoHeaders(), Framed("y"));
+  session_->Receive(client_.Send());
+  EXPECT_EQ(service_.started, 1);
+  client_.Receive(out);
+  EXPECT_EQ(client_.goaways().front().last_stream, late - 2);
+}
+
+TEST_F(ShutdownTest, ASilentClientIsNotWaitedFor) {
+  StartWith("");
+  session_->Shutdown();
+  session_->Shutdown();  // changes nothing
+  AdvanceSilently(options_.times.ping - milliseconds(1));
+  EXPECT_FALSE(session_->ended());
+  changes_ = 0;
+  AdvanceSilently(milliseconds(1));
+  EXPECT_EQ(changes_, 1);
+  EXPECT_TRUE(session_->ended());
+  ASSERT_EQ(client_.goaways().size(), 2U);
 }
 
 }  // namespace

@@ -175,8 +175,14 @@ void IoThread::Drain() {
   });
 }
 
+void IoThread::Release() {
+  --holds_;
+  CheckDrained();
+}
+
 void IoThread::CheckDrained() {
-  if (!draining_ || !connections_.empty() || !router_->idle() || drained_.load()) return;
+  if (!draining_ || drained_.load()) return;
+  if (holds_ > 0 || !connections_.empty() || !router_->idle()) return;
   router_->CloseSessions();
   drained_.store(true);
   MutexLock lock(shared_.drain_mu);

@@ -73,7 +73,11 @@ class IoThread {
   // `done` is called on this thread.
   void ListClients(absl::AnyInvocable<void(std::vector<ClientInfo>)> done);
 
-  // --- On this thread only.
+  // --- On this thread only, or before Start.
+
+  // It is not drained until released as often: there are others that serve clients on it.
+  void Hold() { ++holds_; }
+  void Release();
 
   Router& router() { return *router_; }
   const Clock& clock() const { return shared_.context.clock; }
@@ -111,6 +115,7 @@ class IoThread {
   std::vector<std::shared_ptr<Connection>> dirty_;
   std::vector<std::weak_ptr<Connection>> blocked_;
   bool turn_posted_ = false;
+  int holds_ = 0;
   bool draining_ = false;
   int64_t published_output_ = 0;
   bool stopped_ = false;

@@ -1,8 +1,6 @@
 #include "pkg/proxy/kv_server.h"
 
-#include <algorithm>
 #include <asio/post.hpp>
-#include <atomic>
 #include <utility>
 
 #include "pkg/http2/server.h"
@@ -48,16 +46,17 @@ class KvServer::Lane final : private http2::Observer {
         shared_(shared),
         max_output_bytes_(max_output_bytes),
         service_(thread, max_value_bytes),
-        server_(thread.io(), OptionsOf(max_value_bytes), service_, thread.clock(), *this) {}
+        server_(thread.io(), OptionsOf(max_value_bytes), service_, thread.clock(), *this) {
+    thread_.Hold();
+  }
 
   void Adopt(asio::ip::tcp::socket socket) {
     asio::post(thread_.io(),
                [this, socket = std::move(socket)]() mutable { server_.Adopt(std::move(socket)); });
   }
   void Drain() {
-    asio::post(thread_.io(), [this] { server_.Drain([this] { OnDrained(); }); });
+    asio::post(thread_.io(), [this] { server_.Drain([this] { thread_.Release(); }); });
   }
-  bool drained() const { return drained_.load(); }
   void Stop() {
     asio::post(thread_.io(), [this] { server_.CloseAll(http2::CloseReason::kDrain); });
   }
@@ -81,18 +80,12 @@ class KvServer::Lane final : private http2::Observer {
   bool MayHold(size_t bytes) override {
     return bytes <= max_output_bytes_ && (bytes <= kFairOutput || !thread_.output_over_total());
   }
-  void OnDrained() {
-    drained_.store(true);
-    MutexLock lock(shared_.drain_mu);
-    shared_.drain_cv.NotifyAll();
-  }
 
   IoThread& thread_;
   IoShared& shared_;
   const size_t max_output_bytes_;
   KvService service_;
   http2::Server server_;
-  std::atomic<bool> drained_ = false;
 };
 
 KvServer::KvServer(const std::vector<IoThread*>& threads, IoShared& shared, size_t max_value_bytes,
@@ -111,11 +104,6 @@ KvServer::~KvServer() = default;
 void KvServer::Drain() {
   acceptor_.Stop();
   for (const auto& lane : lanes_) lane->Drain();
-}
-
-bool KvServer::drained() const {
-  return std::all_of(lanes_.begin(), lanes_.end(),
-                     [](const auto& lane) { return lane->drained(); });
 }
 
 void KvServer::Stop() {

@@ -26,10 +26,9 @@ class KvServer {
   // --- From any thread.
 
   void Start() { acceptor_.Start(); }
-  // Accepts no more, answers the calls under way, closes; drained() tells when, and whoever waits
-  // for the I/O threads to be drained is woken.
+  // Accepts no more, answers the calls that come until the clients know, closes. The I/O threads
+  // are not drained before.
   void Drain();
-  bool drained() const;
   // Closes what there is. It is done when the threads have stopped.
   void Stop();
 

@@ -190,8 +190,7 @@ bool ProxyServerImpl::Drain(std::chrono::milliseconds limit) {
   if (kv_server_ != nullptr) kv_server_->Drain();
   for (const auto& thread : threads_) thread->Drain();
   auto drained = [this] {
-    return (kv_server_ == nullptr || kv_server_->drained()) &&
-           std::all_of(threads_.begin(), threads_.end(),
+    return std::all_of(threads_.begin(), threads_.end(),
                        [](const auto& thread) { return thread->drained(); });
   };
   MutexLock lock(shared_.drain_mu);
