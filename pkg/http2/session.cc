@@ -48,13 +48,18 @@ Session::~Session() {
 }
 
 bool Session::Receive(std::string_view bytes) {
-  if (failure_ != Failure::kNone) return true;
-  ssize_t n = nghttp2_session_mem_recv(http_.get(), reinterpret_cast<const uint8_t*>(bytes.data()),
-                                       bytes.size());
+  while (failure_ == Failure::kNone) {
+    std::string_view next = idle_resets_.Next(&bytes);
+    for (int i = idle_resets_.TakeCount(); i > 0; --i) OnIdleFrame();
+    if (next.empty()) break;
+    ssize_t n = nghttp2_session_mem_recv(http_.get(), reinterpret_cast<const uint8_t*>(next.data()),
+                                         next.size());
+    if (n >= 0 || failure_ != Failure::kNone) continue;
+    failure_ = Failure::kProtocol;
+    return false;
+  }
   if (unfinished_ > 0) Watch();
-  if (n >= 0 || failure_ != Failure::kNone) return true;  // what follows a failure is not read
-  failure_ = Failure::kProtocol;
-  return false;
+  return true;
 }
 
 bool Session::Send(size_t limit, std::string* out) {

@@ -21,6 +21,7 @@
 #include "pkg/base/clock.h"
 #include "pkg/http2/allowance.h"
 #include "pkg/http2/deadlines.h"
+#include "pkg/http2/idle_resets.h"
 #include "pkg/http2/service.h"
 
 struct nghttp2_session;
@@ -137,6 +138,7 @@ class Session {
   std::deque<int32_t> waiting_;  // for a grant; some may be gone
   std::deque<int32_t> ready_;    // to start; some may be gone
 
+  IdleResets idle_resets_;
   Failure failure_ = Failure::kNone;
   bool over_ = false;  // the client has been told of the failure
   Allowance pings_;

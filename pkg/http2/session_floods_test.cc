@@ -93,7 +93,8 @@ TEST_F(FloodTest, SettingsOfManyEntriesEndTheSession) {
 TEST_F(FloodTest, FramesThatAskForNothingAreAFlood) {
   const std::string window_update = Frame(8, 0, 0, std::string("\0\0\0\1", 4));
   const std::string answer_to_no_ping = Frame(6, 1, 0, "12345678");
-  for (const std::string& frame : {window_update, answer_to_no_ping}) {
+  const std::string idle_reset = Frame(3, 0, 99, std::string("\0\0\0\x8", 4));
+  for (const std::string& frame : {window_update, answer_to_no_ping, idle_reset}) {
     client_.Reconnect();
     Start();
     EXPECT_GT(Flood([&] { return frame; }), 1000);

@@ -148,6 +148,22 @@ TEST_F(SessionTest, ACancelledCallIsDropped) {
   EXPECT_EQ(deadlines_.earliest(), std::nullopt);
 }
 
+// As gRPC's C core does.
+TEST_F(SessionTest, ACallMayBeResetBeforeItsHeaders) {
+  service_.hold = true;
+  Start();
+  Answer& answer = Ask(EchoHeaders(), Framed("x"));
+  const std::string reset = Frame(3, 0, 99, std::string("\0\0\0\x8", 4));
+  for (size_t at = 0; at <= reset.size(); ++at) {
+    ASSERT_TRUE(session_->Receive(reset.substr(0, at)));
+    ASSERT_TRUE(session_->Receive(reset.substr(at) + reset));
+  }
+  Finish(service_.held.front(), "done");
+  Pump();
+  EXPECT_EQ(answer.body, Framed("done"));
+  EXPECT_EQ(session_->failure(), Failure::kNone);
+}
+
 TEST_F(SessionTest, TheEndDropsWhatIsUnderWay) {
   service_.hold = true;
   Start();
