@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Garbage on every port, half-open and slow clients, values at the limit, long pipelines, 10,000 idle connections: the right
-answer or the right error, bounded memory, and nobody else is disturbed: a prober writes through the same proxy all the while.
+"""Garbage on every port, half-open and slow clients, values at the limit, long pipelines, 10,000 idle connections, floods:
+the right answer or the right error, bounded memory, and nobody else is disturbed: a prober writes through the same proxy all
+the while.
 """
 
 import pathlib
@@ -11,6 +12,7 @@ import threading
 import time
 
 import instrumented
+import kv_api_abuse
 from cluster import Cluster, Failure, die_with_parent, http, wait_for
 from harness import Skip, percentiles, play_all, run
 from prober import Prober
@@ -253,8 +255,10 @@ def abuse(test):
     if not pathlib.Path("/proc/self/status").exists():
         raise Skip("no /proc")
     with Cluster(test.build, test.work / "cluster") as cluster:
-        play_all(test, [lambda scene=scene: witnessed(test, cluster, scene)
-                        for scene in (garbage, half_open, limits, pipeline, idle_connections, slow_reader, large_replies)])
+        with kv_api_abuse.SilentClients(cluster.process("proxy-0")["kv_api"]) as silent:
+            scenes = (garbage, half_open, limits, pipeline, idle_connections, slow_reader, large_replies, kv_api_abuse.floods,
+                      silent.check)
+            play_all(test, [lambda scene=scene: witnessed(test, cluster, scene) for scene in scenes])
         check_memory(test, cluster)
 
 
