@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <thread>
 
 #include "pkg/net/fixture_test.h"
@@ -24,12 +25,19 @@ class CommandRepliesTest : public ::testing::Test {
     connection_->Close();
     record_->Closed().IgnoreError();
   }
-  // What the peer gets until the connection ends.
-  std::vector<CommandsReply> Received() {
-    std::vector<CommandsReply> replies;
-    for (const std::string& body : net::Parse(peer_.Read()).bodies) {
-      EXPECT_TRUE(replies.emplace_back().ParseFromString(body));
+  // What the peer gets. The connection fails behind it: what is queued then has a time limit.
+  std::vector<CommandsReply> Received(size_t count) {
+    std::vector<CommandsReply> replies(count);
+    for (CommandsReply& reply : replies) {
+      std::string frame = peer_.Read(net::FrameHeader::kBytes);
+      if (frame.size() == net::FrameHeader::kBytes) {
+        frame += peer_.Read(net::FrameHeader::Decode(frame).body_bytes);
+      }
+      net::Parsed parsed = net::Parse(frame);
+      EXPECT_TRUE(parsed.bodies.size() == 1 && reply.ParseFromString(parsed.bodies[0]));
     }
+    connection_->Fail(absl::AbortedError("done"));
+    EXPECT_TRUE(net::Parse(peer_.Read()).bodies.empty());
     return replies;
   }
 
@@ -46,9 +54,7 @@ TEST_F(CommandRepliesTest, LargeRepliesGoInParts) {
   replies.SendWriteReply("small");
   replies.SendWriteReply(large);
   replies.SendReadReply(std::string(4 << 20, 'r'));
-  connection_->Fail(absl::AbortedError("done"));
-  std::vector<CommandsReply> got = Received();
-  ASSERT_EQ(got.size(), 5u);
+  std::vector<CommandsReply> got = Received(5);
   EXPECT_EQ(got[0].write_reply(), "small");
   EXPECT_EQ(got[1].part().size(), 4u << 20);
   EXPECT_TRUE(got[1].part() + got[2].part() + got[3].write_reply() == large);
@@ -57,19 +63,19 @@ TEST_F(CommandRepliesTest, LargeRepliesGoInParts) {
 
 TEST_F(CommandRepliesTest, PartsOfTwoRepliesDoNotMix) {
   CommandReplies replies(connection_);
+  std::barrier both(2);
   auto send = [&](char c) {
-    for (int i = 0; i < 3; ++i) replies.SendReadReply(std::string(5 << 20, c));
+    std::string reply(5 << 20, c);
+    for (int i = 0; i < 6; ++i) {
+      both.arrive_and_wait();
+      replies.SendReadReply(reply);
+    }
   };
   std::thread a(send, 'a');
   std::thread b(send, 'b');
-  std::thread end([&] {
-    a.join();
-    b.join();
-    connection_->Fail(absl::AbortedError("done"));
-  });
-  std::vector<CommandsReply> got = Received();
-  end.join();
-  ASSERT_EQ(got.size(), 12u);
+  std::vector<CommandsReply> got = Received(24);
+  a.join();
+  b.join();
   for (size_t i = 0; i < got.size(); i += 2) {
     EXPECT_EQ(got[i].part().front(), got[i + 1].read_reply().front());
     EXPECT_EQ(got[i].part().size() + got[i + 1].read_reply().size(), 5u << 20);
