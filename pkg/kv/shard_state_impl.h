@@ -111,7 +111,7 @@ class ShardStateImpl final : public ShardState {
   std::unique_ptr<State> state_;
   std::unique_ptr<storage::WriteBatch> batch_;
   storage::Overlay overlay_;
-  ApplyCounts apply_counts_;  // of what is staged
+  ApplyCounts apply_counts_;                    // of what is staged
   int64_t staged_expiry_ms_ = exec::kNoExpiry;  // earliest given by what is staged
 
   // Of the newest entry handed to the engine: set before its write, so never below what a snapshot
