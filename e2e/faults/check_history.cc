@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -19,9 +18,10 @@ namespace {
 enum ExitCode { kRight = 0, kWrong = 1, kUnclear = 2, kLost = 3 };
 
 ExitCode Worse(ExitCode a, ExitCode b) {
-  constexpr ExitCode kOrder[] = {kLost, kWrong, kUnclear, kRight};
-  return *std::find_if(std::begin(kOrder), std::end(kOrder),
-                       [a, b](ExitCode code) { return code == a || code == b; });
+  for (ExitCode code : {kLost, kWrong, kUnclear}) {
+    if (code == a || code == b) return code;
+  }
+  return kRight;
 }
 
 ExitCode Judge(const testing::CheckReport& report, const Accounts& accounts, size_t min_writes) {

@@ -23,7 +23,7 @@ using StatePtr = std::shared_ptr<const metalog::State>;
 class CatalogState final : public raftnode::StateMachine {
  public:
   // Called from Apply, after the write, when the state changed; must not block.
-  using OnChange = std::function<void(StatePtr)>;
+  using OnChange = std::function<void(const StatePtr&)>;
 
   // Reads the state from `engine`, which outlives the object; an empty one holds the state at the
   // cluster's birth. DATA_LOSS when the records are damaged, of another cluster, or of a newer

@@ -60,9 +60,9 @@ GroupMember::~GroupMember() {
 
 absl::Status GroupMember::Open(const Options& options) {
   KDB_ASSIGN_OR_RETURN(engine_, env_.open_engine(options.data_dir + "/state"));
-  KDB_ASSIGN_OR_RETURN(machine_, CatalogState::Open(birth_, *engine_, [this](StatePtr state) {
-                         links_.hub.Publish(std::move(state));
-                       }));
+  KDB_ASSIGN_OR_RETURN(
+      machine_, CatalogState::Open(birth_, *engine_,
+                                   [this](const StatePtr& state) { links_.hub.Publish(state); }));
   links_.hub.Publish(machine_->state());
   transport_ = std::make_unique<rpc::RaftTransport>(
       options.transport, links_.loop.io(), self_, env_.logger, env_.metrics,

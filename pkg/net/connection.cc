@@ -11,7 +11,6 @@
 #include <asio/post.hpp>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <utility>
@@ -146,7 +145,8 @@ void Connection::FlushLocked() {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) {
-      return PostClose(Broken("sending to", peer_, std::strerror(errno)));
+      asio::error_code error(errno, asio::error::get_system_category());
+      return PostClose(Broken("sending to", peer_, error.message()));
     }
     waits_writable_ = true;
     asio::post(socket_.get_executor(), [self = shared_from_this()] { self->WaitWritable(); });
@@ -155,6 +155,7 @@ void Connection::FlushLocked() {
 }
 
 ssize_t Connection::WriteSomeLocked() {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the pieces that are sent are set below
   std::array<iovec, kMaxGather> pieces;
   size_t count = std::min(queue_.size(), pieces.size());
   for (size_t i = 0; i < count; ++i) {

@@ -48,7 +48,7 @@ TEST(FrameReaderTest, EveryFlippedBitIsDetected) {
   const std::string frame = ToFrame("a body");
   for (size_t bit = 0; bit < 8 * frame.size(); ++bit) {
     std::string damaged = frame;
-    damaged[bit / 8] ^= static_cast<char>(1 << (bit % 8));
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
     FrameReader reader;
     Feed(reader, damaged);
     absl::StatusOr<std::optional<Frame>> next = reader.Next(kLimit);

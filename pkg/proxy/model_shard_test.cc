@@ -51,12 +51,12 @@ void ModelGroup::Run(const wire::Op& op, Session* session, wire::BatchReplyBuild
   wire::Result result;
   std::string text;
   if (op.resume && session != nullptr) session->refused.erase(slot);
-  bool refused = session != nullptr && session->refused.count(slot) > 0;
-  if (!refused && forward_.count(slot) > 0) {
+  bool refused = session != nullptr && session->refused.contains(slot);
+  if (!refused && forward_.contains(slot)) {
     result.code = wire::ResultCode::kMoved;
     result.gid = forward_[slot].gid;
     result.epoch = forward_[slot].epoch;
-  } else if (refused || foreign_.count(slot) > 0) {
+  } else if (refused || foreign_.contains(slot)) {
     result.code = wire::ResultCode::kFrozen;
   } else if (op.not_after_ms != 0 && LogTime() > op.not_after_ms) {
     result.code = wire::ResultCode::kLate;

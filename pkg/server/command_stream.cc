@@ -112,7 +112,7 @@ class CommandService::Stream final : public net::Handler {
             opened.set_refusal(std::string(session.status().message()));
             opened.set_leader_address(replica->LeaderAddress());
           }
-          replies->Send(std::move(reply));
+          replies->Send(reply);
         });
   }
 
