@@ -30,8 +30,8 @@ test: build  ## everything by ctest: labels unit, sim, process
 	@$(CTEST) --test-dir build/release -j $(JOBS)
 
 lint: deps  ## clang-format, clang-tidy, shellcheck, pyflakes, layering
-	$(call build_preset,clang,generated)
-	@scripts/lint.sh build/clang
+	$(call build_preset,lint,generated)
+	@scripts/lint.sh build/lint $(JOBS)
 
 sanitize: deps  ## all tests under ASan and UBSan
 	$(call build_preset,asan)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# lint.sh BUILD: clang-format, shellcheck, pyflakes, the layering table and clang-tidy. Prints what is wrong; changes nothing.
-# BUILD was configured with clang (preset clang) and has the generated sources. clang-tidy comes last: it takes the longest.
+# lint.sh BUILD [JOBS]: clang-format, shellcheck, pyflakes, the layering table and clang-tidy. Prints what is wrong; changes nothing.
+# BUILD was configured with preset lint and has the generated sources. clang-tidy comes last: it takes the longest.
 set -euo pipefail
 build=$(realpath "$1")
+jobs=${2:-$(nproc)}
 cd "$(dirname "$0")/.."
 
 failed=()
@@ -13,15 +14,17 @@ check() {
   "$@" || failed+=("$name")
 }
 
-mapfile -t sources < <(git ls-files '*.cc' '*.h')
-mapfile -t shells < <(git grep -lE '^#!/(usr/bin/env |bin/)(ba)?sh$')
-mapfile -t pythons < <(git ls-files '*.py')
+# Files that git does not know yet are checked, too, unless it ignores them.
+git rev-parse --show-toplevel >/dev/null
+mapfile -t sources < <(git grep --untracked -l '' -- '*.cc' '*.h')
+mapfile -t shells < <(git grep --untracked -lE '^#!/(usr/bin/env |bin/)(ba)?sh')
+mapfile -t pythons < <(git grep --untracked -l '' -- '*.py')
 
 check clang-format clang-format-14 --dry-run -Werror "${sources[@]}"
 check shellcheck shellcheck "${shells[@]}"
 check pyflakes pyflakes3 "${pythons[@]}"
 check layering python3 scripts/layering.py .
-check clang-tidy python3 scripts/tidy.py "$build"
+check clang-tidy python3 scripts/tidy.py "$build" -j "$jobs"
 
 if [ "${#failed[@]}" -gt 0 ]; then
   echo "lint: failed: ${failed[*]}" >&2
