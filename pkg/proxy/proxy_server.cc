@@ -6,6 +6,8 @@
 #include <atomic>
 #include <utility>
 
+#include "pkg/base/executor.h"
+#include "pkg/base/periodic.h"
 #include "pkg/base/status.h"
 #include "pkg/proxy/acceptor.h"
 #include "pkg/proxy/catalog_admin.h"
@@ -86,6 +88,7 @@ class ProxyServerImpl final : public ProxyServer {
   std::unique_ptr<KvServer> kv_server_;
   std::unique_ptr<rpc::CatalogWatcher> watcher_;
   std::unique_ptr<Executor> housekeeping_;
+  std::unique_ptr<Periodic> password_check_;
 };
 
 absl::Status ProxyServerImpl::Start() {
@@ -101,7 +104,8 @@ absl::Status ProxyServerImpl::Start() {
   for (const auto& acceptor : acceptors_) acceptor->Start();
   if (kv_server_ != nullptr) kv_server_->Start();
   housekeeping_ = NewThreadExecutor("housekeeping");
-  housekeeping_->Post([this] { CheckPasswords(); });
+  password_check_ =
+      std::make_unique<Periodic>(*housekeeping_, kPasswordCheck, [this] { CheckPasswords(); });
   return absl::OkStatus();
 }
 
@@ -172,7 +176,6 @@ void ProxyServerImpl::OnCatalog(const catalog::Catalog& catalog) {
 void ProxyServerImpl::CheckPasswords() {
   absl::Status status = passwords_.Reload();
   if (!status.ok()) logger_->error("{}", std::string(status.message()));
-  housekeeping_->PostAfter(kPasswordCheck, [this] { CheckPasswords(); });
 }
 
 bool ProxyServerImpl::alive() {
@@ -203,6 +206,7 @@ bool ProxyServerImpl::Drain(std::chrono::milliseconds limit) {
 void ProxyServerImpl::Stop() {
   if (std::exchange(stopped_, true)) return;
   draining_.store(true);
+  password_check_.reset();
   housekeeping_.reset();
   for (const auto& acceptor : acceptors_) acceptor->Stop();
   if (kv_server_ != nullptr) kv_server_->Stop();
