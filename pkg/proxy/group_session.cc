@@ -392,6 +392,9 @@ void GroupSession::OnGap(WriteBatch& batch, uint64_t last) {
   if (last + 1 < window_.ack_below()) AbandonSession();
 }
 
+// The batch took its number in the log all the same (pkg/kv), so those behind it go on: they may
+// have been executed by now, and must not be sent again under other numbers. Should the group not
+// have used the number, it answers the next one with a gap.
 void GroupSession::OnMalformed(uint64_t seq) {
   std::unique_ptr<WriteBatch> batch = window_.Take(seq);
   wire::Result failed;
@@ -401,8 +404,6 @@ void GroupSession::OnMalformed(uint64_t seq) {
     op->batch = nullptr;
     events_.OnResult(std::move(op), failed);
   }
-  // The number was not used, and later ones may be on their way.
-  AbandonSession();
 }
 
 // The numbers stay, and stand for the next ops when there is room. Answered is everything that is

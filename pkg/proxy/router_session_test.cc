@@ -240,6 +240,38 @@ TEST_F(RouterSession, AnExpiredSessionMakesOnlyEarlierSendsUnknown) {
   EXPECT_EQ(next.Head(next.writes.size() - 1).seq, 1u);
 }
 
+TEST_F(RouterSession, WhatFollowsAMalformedBatchIsSentOnce) {
+  ScriptedLink& link = Ready();
+  Send("incr n");
+  Settle();
+  Send("incr m");
+  Settle();
+  ASSERT_EQ(link.writes.size(), 2u);
+  link.Refused(0, BatchCode::kMalformed);
+  Settle();
+  EXPECT_THAT(TakeReplies(), ElementsAre(HasSubstr("incr n: -ERR")));
+  RunFor(100 * kMs);
+  EXPECT_EQ(link.opens.size(), 1u);
+  EXPECT_EQ(link.writes.size(), 2u);
+  link.Executed(1, {TextResult(":1\r\n")});
+  EXPECT_THAT(TakeReplies(), ElementsAre("incr m: :1"));
+}
+
+TEST_F(RouterSession, ANumberThatAMalformedBatchDidNotTakeEndsTheSession) {
+  ScriptedLink& link = Ready();
+  Send("incr n");
+  Settle();
+  Send("incr m");
+  Settle();
+  link.Refused(0, BatchCode::kMalformed);
+  link.Refused(1, BatchCode::kGap, {}, 1);
+  Settle();
+  ASSERT_EQ(link.opens.size(), 2u);
+  link.Opened(8);
+  Settle();
+  EXPECT_THAT(Commands(link.writes.back()), ElementsAre("incr m"));
+}
+
 TEST_F(RouterSession, AGroupThatForgotAnsweredBatchesGetsANewSession) {
   ScriptedLink& link = Ready();
   Send("incr n");
