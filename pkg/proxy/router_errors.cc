@@ -62,8 +62,8 @@ std::string ForgottenText(uint64_t gid) {
       gid);
 }
 
-std::string PartlyText(std::string_view timeout) {
-  return fmt::format("UNKNOWN a part of the command was executed, another was not ({})", timeout);
+std::string PartlyText(std::string_view failure) {
+  return fmt::format("UNKNOWN a part of the command was executed, another was not ({})", failure);
 }
 
 std::string NotForShardsReply(std::string_view command) {

@@ -36,8 +36,8 @@ std::string LateText(std::string_view where, uint64_t gid, Clock::Duration deadl
 std::string UnansweredText(std::string_view where, Clock::Duration deadline);
 // The group does not know any more: the session is gone, or the stored reply.
 std::string ForgottenText(uint64_t gid);
-// Of several parts at several groups some were executed; `timeout` is another's text.
-std::string PartlyText(std::string_view timeout);
+// Of several parts at several groups some were executed; `failure` is another's text.
+std::string PartlyText(std::string_view failure);
 std::string NotForShardsReply(std::string_view command);
 
 inline constexpr char kCrossSlotReply[] =

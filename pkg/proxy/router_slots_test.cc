@@ -9,6 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using wire::BatchCode;
 using wire::ResultCode;
 
 constexpr auto kMs = std::chrono::milliseconds(1);
@@ -80,6 +81,25 @@ TEST_F(RouterSlots, APartExecutedAndAPartNotIsUnknown) {
   links_.Of(2)->Executed(0);
   links_.Of(1)->Executed(0, {CodeResult(ResultCode::kLate)});
   EXPECT_THAT(TakeReplies()[0], HasSubstr("-UNKNOWN a part of the command was executed"));
+}
+
+TEST_F(RouterSlots, APartExecutedAndAPartRefusedIsUnknown) {
+  TwoGroups();
+  Send("mset " + high_ + " H " + low_ + " L");
+  Settle();
+  links_.Of(1)->Refused(0, BatchCode::kDiskFull);
+  links_.Of(2)->Executed(0);
+  EXPECT_THAT(TakeReplies()[0],
+              HasSubstr("-UNKNOWN a part of the command was executed, another was not (OOM "));
+}
+
+TEST_F(RouterSlots, NoPartExecutedIsTheError) {
+  TwoGroups();
+  Send("mset " + high_ + " H " + low_ + " L");
+  Settle();
+  links_.Of(1)->Refused(0, BatchCode::kDiskFull);
+  links_.Of(2)->Refused(0, BatchCode::kDiskFull);
+  EXPECT_THAT(TakeReplies()[0], HasSubstr(": -OOM "));
 }
 
 TEST_F(RouterSlots, DbsizeAsksEveryGroup) {

@@ -30,7 +30,7 @@ bool SplitCall::End(uint32_t part, PartEnd how, std::string text) {
       break;
     case PartEnd::kReply:
       if (text.starts_with('-')) {
-        if (error_.empty()) error_ = std::move(text);
+        if (error_.empty()) error_ = text.substr(1, text.find("\r\n") - 1);
       } else {
         executed_ = true;
         parts_[part].reply = std::move(text);
@@ -53,13 +53,9 @@ void SplitCall::Finish(Random& random) {
 }
 
 std::string SplitCall::Outcome(Random& random) {
-  bool write = (command_.flags & redis::kWrite) != 0;
   if (!unknown_.empty()) return fmt::format("-{}\r\n", unknown_);
-  if (!timeout_.empty()) {
-    if (!write || !executed_) return fmt::format("-{}\r\n", timeout_);
-    return fmt::format("-{}\r\n", PartlyText(timeout_));
-  }
-  if (!error_.empty()) return error_;
+  if (!timeout_.empty()) return Failure(timeout_);
+  if (!error_.empty()) return Failure(error_);
   if (done_raw_) return {};
   // Replaced parts have no reply.
   std::vector<PartReply> replies;
@@ -67,6 +63,12 @@ std::string SplitCall::Outcome(Random& random) {
     if (!part.reply.empty()) replies.push_back(std::move(part));
   }
   return MergeReplies(command_.merge, version_, keys_, replies, random);
+}
+
+// Errors say that nothing was executed: of the whole command that need not be true.
+std::string SplitCall::Failure(std::string_view text) const {
+  bool partly = executed_ && (command_.flags & redis::kWrite) != 0;
+  return fmt::format("-{}\r\n", partly ? PartlyText(text) : text);
 }
 
 void CutArgs(const redis::Command& command, std::span<const std::string_view> args,

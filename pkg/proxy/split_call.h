@@ -36,7 +36,6 @@ class SplitCall {
   SplitCall(const redis::Command& command, resp::Version version, DoneRaw done)
       : command_(command), version_(version), done_raw_(std::move(done)) {}
 
-  const redis::Command& command() const { return command_; }
   // The number of a new part. `keys` are indexes among the command's keys.
   uint32_t AddPart(std::vector<uint32_t> keys);
   const std::vector<uint32_t>& keys_of(uint32_t part) const { return parts_[part].keys; }
@@ -48,6 +47,7 @@ class SplitCall {
 
  private:
   std::string Outcome(Random& random);
+  std::string Failure(std::string_view text) const;
 
   const redis::Command& command_;
   const resp::Version version_;
@@ -57,7 +57,7 @@ class SplitCall {
   std::vector<PartReply> parts_;
   size_t running_ = 0;
   bool executed_ = false;  // some part was
-  std::string error_;      // of the first part that had one; encoded
+  std::string error_;      // text of the first part that had one
   std::string timeout_;    // text of a part that was not executed
   std::string unknown_;    // text of a part whose outcome is unknown
 };
