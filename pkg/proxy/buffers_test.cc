@@ -38,6 +38,21 @@ TEST(ReplyQueueTest, KeepsTheOrderOfCommands) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(ReplyQueueTest, CountsWhatWaitsForOlderReplies) {
+  ReplyQueue queue;
+  size_t taken = 0;
+  auto take = [&taken](std::string&& reply) { taken += reply.size(); };
+  uint64_t first = queue.Open({}, 0, false);
+  uint64_t second = queue.Open({}, 0, false);
+  uint64_t silent = queue.Open({}, 0, true);
+  queue.Complete(second, std::string(100, 'x'), take);
+  queue.Complete(silent, std::string(1000, 'x'), take);
+  EXPECT_EQ(queue.held_bytes(), 100u);
+  queue.Complete(first, std::string(10, 'x'), take);
+  EXPECT_EQ(queue.held_bytes(), 0u);
+  EXPECT_EQ(taken, 110u);
+}
+
 TEST(OutputBufferTest, GathersAllBytesInOrderWhateverIsTaken) {
   const uint64_t seed = SystemSeed();
   SCOPED_TRACE("seed " + std::to_string(seed));

@@ -103,7 +103,7 @@ void Connection::Start() {
 const ClientInfo& Connection::info() {
   info_.fd = socket_.native_handle();
   info_.input_bytes = input_.size();
-  info_.output_bytes = output_.bytes();
+  info_.output_bytes = untaken_bytes();
   return info_;
 }
 
@@ -111,7 +111,7 @@ void Connection::Close(CloseReason reason) {
   if (closed_) return;
   closed_ = true;
   thread_.stats().NoteInput(-static_cast<int64_t>(kept_));
-  thread_.stats().NoteOutput(-static_cast<int64_t>(output_.bytes()));
+  thread_.stats().NoteOutput(-static_cast<int64_t>(untaken_bytes()));
   thread_.router().Forget(order_);
   asio::error_code ignored;
   socket_.close(ignored);
@@ -292,13 +292,10 @@ void Connection::Complete(uint64_t number, std::string reply) {
   if (closed_) return;
   const ReplyQueue::Slot& slot = replies_.slot(number);
   thread_.stats().Note(slot.command, slot.began, thread_.clock().Monotonic(), reply);
-  replies_.Complete(number, std::move(reply), [this](std::string&& out) { Emit(std::move(out)); });
+  if (!slot.silent) thread_.stats().NoteOutput(static_cast<int64_t>(reply.size()));
+  replies_.Complete(number, std::move(reply),
+                    [this](std::string&& out) { output_.Append(std::move(out)); });
   thread_.MarkDirty(*this);
-}
-
-void Connection::Emit(std::string&& reply) {
-  thread_.stats().NoteOutput(static_cast<int64_t>(reply.size()));
-  output_.Append(std::move(reply));
 }
 
 void Connection::Turn() {
@@ -306,8 +303,8 @@ void Connection::Turn() {
   const ConnectionLimits& limits = thread_.limits();
   if (!writing_) Write();
   if (closed_) return;
-  bool over = output_.bytes() > limits.max_output_bytes ||
-              (output_.bytes() > kFairOutput && thread_.output_over_total());
+  bool over = untaken_bytes() > limits.max_output_bytes ||
+              (untaken_bytes() > kFairOutput && thread_.output_over_total());
   if (over) return Close(CloseReason::kSlowReader);
   if (Finished()) return Close(end_reason_);
   if (!input_.empty() && !ended_ && MayRun()) TakeInput(input_);

@@ -60,7 +60,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t OpenReply(const redis::Command* command);
   void NextReplyMode();
   void Complete(uint64_t number, std::string reply);
-  void Emit(std::string&& reply);
+  // Of replies: those that wait for older ones, too.
+  size_t untaken_bytes() const { return output_.bytes() + replies_.held_bytes(); }
   void Write();
   bool Finished() const;
 

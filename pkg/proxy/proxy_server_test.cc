@@ -22,8 +22,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Strings in a map; a batch is executed as it comes. Serves its catalog like a kv server whose meta
-// is down.
+// Strings in a map; a batch is executed as it comes, and one that writes "stall" never is. Serves
+// its catalog like a kv server whose meta is down.
 class TinyShard final : public shardpb::Admin::Service {
  public:
   TinyShard() {
@@ -72,6 +72,7 @@ class TinyShard final : public shardpb::Admin::Service {
         reply.set_read_reply(
             shard_.Execute(request.read_batch().batch(), request.read_batch().id()));
       } else if (request.kind_case() == shardpb::CommandsRequest::kWriteBatch) {
+        if (request.write_batch().find("stall") != std::string::npos) return absl::OkStatus();
         reply.set_write_reply(shard_.Execute(request.write_batch(), 0));
       } else {
         return absl::OkStatus();
@@ -187,6 +188,19 @@ TEST_F(ProxyServerTest, ManyCommandsAndLargeValuesSurviveSmallReads) {
   client.Send(gets + "*2\r\n$3\r\nGET\r\n$3\r\nbig\r\n");
   expected += "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
   EXPECT_EQ(client.Read(expected.size()), expected);
+}
+
+TEST_F(ProxyServerTest, RepliesThatWaitForAnOlderOneCountAsOutput) {
+  options_.max_output_bytes = 1 << 20;
+  options_.deadline = std::chrono::hours(1);
+  Start();
+  Client client(server_->port());
+  std::string text(100 << 10, 'e');
+  client.Send("SET stall 1\r\n");
+  for (int i = 0; i < 11; ++i) {
+    client.Send("*2\r\n$4\r\nECHO\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n");
+  }
+  EXPECT_EQ(client.Read(1), "");  // cut off
 }
 
 TEST_F(ProxyServerTest, AProtocolErrorIsAnsweredAndCloses) {

@@ -37,10 +37,12 @@ class ReplyQueue {
   template <typename Out>
   void Complete(uint64_t number, std::string reply, Out&& out) {
     Slot& slot = At(number);
-    slot.reply = std::move(reply);
     slot.ready = true;
+    if (!slot.silent) slot.reply = std::move(reply);
+    held_bytes_ += slot.reply.size();
     while (first_ != next_ && At(first_).ready) {
       Slot& done = At(first_++);
+      held_bytes_ -= done.reply.size();
       if (!done.silent) out(std::move(done.reply));
       done.reply = {};
     }
@@ -49,9 +51,8 @@ class ReplyQueue {
 
   size_t pending() const { return next_ - first_; }
   bool empty() const { return first_ == next_; }
-  void Release() {
-    if (empty()) slots_ = {};
-  }
+  // Of replies that came and wait for older ones.
+  size_t held_bytes() const { return held_bytes_; }
 
  private:
   static constexpr size_t kKeptSlots = 32;
@@ -66,6 +67,7 @@ class ReplyQueue {
   std::vector<Slot> slots_;  // a power of two
   uint64_t first_ = 0;
   uint64_t next_ = 0;
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace kdb::proxy
