@@ -52,7 +52,7 @@ Driver::Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Rec
       log_(std::move(log)),
       metrics_(parts.metrics),
       admission_(options_.max_mailbox),
-      outbox_(parts.transport, clock_),
+      sender_(parts.transport, clock_),
       raft_role_(parts.executors.raft),
       log_role_(parts.executors.log),
       apply_role_(parts.executors.apply),
@@ -60,7 +60,7 @@ Driver::Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Rec
       mailbox_(raft_role_, [this] { Drain(); }),
       cache_(*log_, recovered.first_index, recovered.last_index, options_.log_cache_bytes,
              [this](const LogCache::DiskRead& request) { ReadDisk(request); }),
-      writer_(*log_, log_role_, outbox_, *this, clock_, metrics_, options_.mark_after),
+      writer_(*log_, log_role_, sender_, *this, clock_, metrics_, options_.mark_after),
       applier_(parts.machine, apply_role_, *this, clock_, metrics_),
       maintenance_(options_, parts.machine, parts.fs, background_role_, *this, metrics_, *log_,
                    MakeBudget(options_, recovered, initial.applied, clock_.Monotonic())),
@@ -301,7 +301,7 @@ void Driver::Persist(raft::Ready& ready) {
     for (const raft::Entry& e : ready.entries) bytes += raft::EntryBytes(e);
     maintenance_.Appended(ready.entries.back().index, bytes);
   }
-  outbox_.Send(std::move(ready.messages));
+  sender_.Send(std::move(ready.messages));
   bool done = writer_.Submit({ready.seq, ready.hard_state, ready.must_sync,
                               std::move(ready.entries), std::move(ready.messages_after_persist)});
   if (!done) return;

@@ -18,7 +18,7 @@
 #include "pkg/raftnode/mailbox.h"
 #include "pkg/raftnode/maintenance.h"
 #include "pkg/raftnode/node_metrics.h"
-#include "pkg/raftnode/outbox.h"
+#include "pkg/raftnode/peer_sender.h"
 #include "pkg/raftnode/proposals.h"
 #include "pkg/raftnode/raft_node.h"
 #include "pkg/raftnode/read_queue.h"
@@ -95,7 +95,7 @@ class Driver final : private RoleEvents {
   const std::unique_ptr<wal::Wal> log_;
   const NodeMetrics metrics_;
   Admission admission_;
-  Outbox outbox_;
+  PeerSender sender_;
 
   GatedExecutor raft_role_;
   GatedExecutor log_role_;

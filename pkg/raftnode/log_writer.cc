@@ -12,7 +12,7 @@
 
 namespace kdb::raftnode {
 
-void WriteBatch::Add(WriteRequest request) {
+void GroupWrite::Add(WriteRequest request) {
   seq = request.seq;
   must_sync |= request.must_sync;
   if (request.hard_state) hard_state = request.hard_state;
@@ -24,12 +24,12 @@ void WriteBatch::Add(WriteRequest request) {
   std::move(request.entries.begin(), request.entries.end(), std::back_inserter(entries));
 }
 
-LogWriter::LogWriter(wal::Wal& log, GatedExecutor& role, Outbox& outbox, RoleEvents& events,
+LogWriter::LogWriter(wal::Wal& log, GatedExecutor& role, PeerSender& sender, RoleEvents& events,
                      const Clock& clock, const NodeMetrics& metrics,
                      std::chrono::nanoseconds mark_after)
     : log_(log),
       role_(role),
-      outbox_(outbox),
+      sender_(sender),
       events_(events),
       clock_(clock),
       metrics_(metrics),
@@ -40,7 +40,7 @@ bool LogWriter::Submit(WriteRequest request) {
   submitted_seq_ = request.seq;
   if (idle && !request.must_sync && request.entries.empty()) {
     persisted_seq_ = request.seq;
-    outbox_.Send(std::move(request.messages));
+    sender_.Send(std::move(request.messages));
     if (!request.hard_state) return true;
     MutexLock lock(mu_);
     deferred_ = request.hard_state;
@@ -82,12 +82,12 @@ LogWriter::Work LogWriter::TakeWork() {
   Work work;
   work.any = !queue_.empty();
   work.cut = std::exchange(cut_, 0);
-  for (WriteRequest& request : queue_) work.batch.Add(std::move(request));
+  for (WriteRequest& request : queue_) work.write.Add(std::move(request));
   queue_.clear();
-  WriteBatch& batch = work.batch;
-  bool worth_a_write = batch.must_sync || !batch.entries.empty();
-  if (batch.hard_state) deferred_ = batch.hard_state;
-  batch.hard_state = worth_a_write ? std::exchange(deferred_, std::nullopt) : std::nullopt;
+  GroupWrite& write = work.write;
+  bool worth_a_write = write.must_sync || !write.entries.empty();
+  if (write.hard_state) deferred_ = write.hard_state;
+  write.hard_state = worth_a_write ? std::exchange(deferred_, std::nullopt) : std::nullopt;
   return work;
 }
 
@@ -99,11 +99,11 @@ void LogWriter::Run() {
 
 void LogWriter::DoWork() {
   if (work_.any) {
-    absl::Status status = AppendAndSync(work_.batch);
+    absl::Status status = AppendAndSync(work_.write);
     if (absl::IsResourceExhausted(status)) return RetryLater(status);
     if (!status.ok()) return Fail(status, "writing the log");
-    outbox_.Send(std::move(work_.batch.messages));
-    events_.OnPersisted(work_.batch.seq);
+    sender_.Send(std::move(work_.write.messages));
+    events_.OnPersisted(work_.write.seq);
   }
   if (std::exchange(full_, false)) {
     events_.OnTrouble(Trouble::kLogDiskFull, "");
@@ -114,10 +114,10 @@ void LogWriter::DoWork() {
   metrics_.log_bytes.Set(static_cast<double>(log_.stats().live_bytes));
 }
 
-absl::Status LogWriter::AppendAndSync(const WriteBatch& batch) {
-  if (batch.entries.empty() && !batch.hard_state) return absl::OkStatus();
+absl::Status LogWriter::AppendAndSync(const GroupWrite& write) {
+  if (write.entries.empty() && !write.hard_state) return absl::OkStatus();
   Clock::Duration begin = clock_.Monotonic();
-  KDB_RETURN_IF_ERROR(log_.Append(batch.entries, batch.hard_state));
+  KDB_RETURN_IF_ERROR(log_.Append(write.entries, write.hard_state));
   Clock::Duration appended = clock_.Monotonic();
   if (absl::Status s = log_.Sync(); !s.ok())
     return absl::DataLossError(s.ToString());  // whatever it is: never again
@@ -125,8 +125,8 @@ absl::Status LogWriter::AppendAndSync(const WriteBatch& batch) {
   marked_ = false;
   metrics_.append_seconds.Observe(Seconds(appended - begin));
   metrics_.fsync_seconds.Observe(Seconds(last_write_ - appended));
-  if (!batch.entries.empty())
-    metrics_.entries_per_fsync.Observe(static_cast<double>(batch.entries.size()));
+  if (!write.entries.empty())
+    metrics_.entries_per_fsync.Observe(static_cast<double>(write.entries.size()));
   ArmMark(mark_after_);
   return absl::OkStatus();
 }

@@ -13,7 +13,7 @@
 #include "pkg/raft/types.h"
 #include "pkg/raftnode/gated_executor.h"
 #include "pkg/raftnode/node_metrics.h"
-#include "pkg/raftnode/outbox.h"
+#include "pkg/raftnode/peer_sender.h"
 #include "pkg/raftnode/role_events.h"
 #include "pkg/wal/wal.h"
 
@@ -32,7 +32,7 @@ struct WriteRequest {
 
 // Merges requests in order into one write: entries that a later request supersedes are not written
 // at all.
-class WriteBatch {
+class GroupWrite {
  public:
   void Add(WriteRequest request);
 
@@ -50,7 +50,7 @@ class LogWriter {
   static constexpr std::chrono::milliseconds kRetryAfter{100};  // on a full disk
 
   // All outlive the object.
-  LogWriter(wal::Wal& log, GatedExecutor& role, Outbox& outbox, RoleEvents& events,
+  LogWriter(wal::Wal& log, GatedExecutor& role, PeerSender& sender, RoleEvents& events,
             const Clock& clock, const NodeMetrics& metrics, std::chrono::nanoseconds mark_after);
 
   // Makes the request durable, then sends its messages, then OnPersisted(seq). True: nothing had to
@@ -72,7 +72,7 @@ class LogWriter {
  private:
   struct Work {
     bool any = false;
-    WriteBatch batch;
+    GroupWrite write;
     raft::Index cut = 0;
   };
 
@@ -80,7 +80,7 @@ class LogWriter {
   void Run();
   Work TakeWork();
   void DoWork();
-  absl::Status AppendAndSync(const WriteBatch& batch);
+  absl::Status AppendAndSync(const GroupWrite& write);
   void RetryLater(const absl::Status& why);
   void Fail(const absl::Status& status, std::string_view what);
   void ArmMark(std::chrono::nanoseconds delay);
@@ -91,7 +91,7 @@ class LogWriter {
 
   wal::Wal& log_;
   GatedExecutor& role_;
-  Outbox& outbox_;
+  PeerSender& sender_;
   RoleEvents& events_;
   const Clock& clock_;
   const NodeMetrics& metrics_;

@@ -19,8 +19,8 @@ class LogWriterTest : public ::testing::Test {
   LogWriterTest()
       : metrics_(registry_),
         role_(executor_),
-        outbox_(transport_, clock_),
-        writer_(log_, role_, outbox_, events_, clock_, metrics_, milliseconds(10)) {}
+        sender_(transport_, clock_),
+        writer_(log_, role_, sender_, events_, clock_, metrics_, milliseconds(10)) {}
 
   WriteRequest Write(raft::Index first, raft::Index last, raft::Term term) {
     WriteRequest request;
@@ -48,7 +48,7 @@ class LogWriterTest : public ::testing::Test {
   ManualExecutor executor_;
   GatedExecutor role_;
   RecordingTransport transport_;
-  Outbox outbox_;
+  PeerSender sender_;
   RecordingWal log_;
   RecordingEvents events_;
   LogWriter writer_;

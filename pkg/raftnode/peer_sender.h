@@ -10,10 +10,10 @@
 namespace kdb::raftnode {
 
 // Thread-safe.
-class Outbox {
+class PeerSender {
  public:
   // Both outlive the object.
-  Outbox(Transport& transport, const Clock& clock) : transport_(transport), clock_(clock) {}
+  PeerSender(Transport& transport, const Clock& clock) : transport_(transport), clock_(clock) {}
 
   void Send(std::vector<raft::Message> messages) {
     if (messages.empty()) return;
