@@ -61,14 +61,17 @@ class RecordingWal final : public wal::Wal {
   absl::Status Append(std::span<const raft::Entry> entries,
                       const std::optional<raft::HardState>& hard_state) override {
     std::string call = "append";
-    for (const raft::Entry& e : entries) {
+    for (const raft::Entry& e : entries)
       call += " " + std::to_string(e.index) + "@" + std::to_string(e.term);
+    if (hard_state) call += " commit=" + std::to_string(hard_state->commit);
+    calls.push_back(call);
+    KDB_RETURN_IF_ERROR(error);
+    KDB_RETURN_IF_ERROR(no_room);
+    for (const raft::Entry& e : entries) {
       log_.resize(e.index - 1);
       log_.push_back(e);
     }
-    if (hard_state) call += " commit=" + std::to_string(hard_state->commit);
-    calls.push_back(call);
-    return error;
+    return absl::OkStatus();
   }
   absl::Status Sync() override {
     calls.emplace_back("sync");
@@ -100,6 +103,7 @@ class RecordingWal final : public wal::Wal {
   raft::Index last_index() const override { return log_.size(); }
   absl::Status CutPrefix(raft::Index index) override {
     calls.push_back("cut " + std::to_string(index));
+    no_room = absl::OkStatus();
     return error;
   }
   absl::Status Reset(raft::Index, raft::Term, const raft::HardState&) override { return error; }
@@ -107,7 +111,8 @@ class RecordingWal final : public wal::Wal {
   wal::Stats stats() const override { return {}; }
 
   std::vector<std::string> calls;
-  absl::Status error;
+  absl::Status error;    // of every call
+  absl::Status no_room;  // of Append, until the next cut
 
  private:
   std::vector<raft::Entry> log_;

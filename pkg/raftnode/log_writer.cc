@@ -81,7 +81,6 @@ LogWriter::Work LogWriter::TakeWork() {
   scheduled_ = false;
   Work work;
   work.any = !queue_.empty();
-  work.cut = std::exchange(cut_, 0);
   for (WriteRequest& request : queue_) work.write.Add(std::move(request));
   queue_.clear();
   GroupWrite& write = work.write;
@@ -98,6 +97,10 @@ void LogWriter::Run() {
 }
 
 void LogWriter::DoWork() {
+  // The room that the append waits for may be what a cut gives back. Else the append goes first:
+  // clients wait for it.
+  if (full_) Cut();
+  if (failed_) return;
   if (work_.any) {
     absl::Status status = AppendAndSync(work_.write);
     if (absl::IsResourceExhausted(status)) return RetryLater(status);
@@ -109,8 +112,17 @@ void LogWriter::DoWork() {
     events_.OnTrouble(Trouble::kLogDiskFull, "");
     role_.Post([this] { Run(); });  // for what came meanwhile
   }
-  if (work_.cut == 0) return;
-  if (absl::Status s = log_.CutPrefix(work_.cut); !s.ok()) return Fail(s, "cutting the log");
+  Cut();
+}
+
+void LogWriter::Cut() {
+  raft::Index index = 0;
+  {
+    MutexLock lock(mu_);
+    index = std::exchange(cut_, 0);
+  }
+  if (index == 0 || failed_) return;
+  if (absl::Status s = log_.CutPrefix(index); !s.ok()) return Fail(s, "cutting the log");
   metrics_.log_bytes.Set(static_cast<double>(log_.stats().live_bytes));
 }
 

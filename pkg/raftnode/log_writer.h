@@ -58,7 +58,7 @@ class LogWriter {
   bool Submit(WriteRequest request);
   // To be called on OnPersisted.
   void Persisted(uint64_t seq);
-  // Cuts the log on disk after what was submitted before.
+  // Cuts the log on disk, soon; `index` is durable.
   void CutPrefix(raft::Index index);
 
   // Since when the oldest of what is submitted has seen no progress; nullopt when nothing waits.
@@ -73,13 +73,13 @@ class LogWriter {
   struct Work {
     bool any = false;
     GroupWrite write;
-    raft::Index cut = 0;
   };
 
   // Log role.
   void Run();
   Work TakeWork();
   void DoWork();
+  void Cut();
   absl::Status AppendAndSync(const GroupWrite& write);
   void RetryLater(const absl::Status& why);
   void Fail(const absl::Status& status, std::string_view what);

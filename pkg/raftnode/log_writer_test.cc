@@ -193,6 +193,35 @@ TEST_F(LogWriterTest, FullDiskIsTriedAgainUntilThereIsRoom) {
   EXPECT_EQ(log_.last_index(), 3);
 }
 
+TEST_F(LogWriterTest, CutMakesRoomForTheWriteThatWaitsForIt) {
+  writer_.Submit(Write(1, 9, 1));
+  Persist();
+  clock_.now += milliseconds(10);
+  executor_.FireTimer();  // the mark
+  log_.calls.clear();
+  log_.no_room = absl::ResourceExhaustedError("no space");
+  writer_.Submit(Write(10, 10, 1));
+  executor_.RunReady();
+  writer_.CutPrefix(4);
+  executor_.FireTimer();
+  EXPECT_THAT(log_.calls, ElementsAre("append 10@1", "cut 4", "append 10@1", "sync"));
+  EXPECT_THAT(events_.troubles[Trouble::kLogDiskFull], IsEmpty());
+  EXPECT_EQ(events_.persisted, 2);
+}
+
+TEST_F(LogWriterTest, FailedCutEndsTheRetries) {
+  log_.no_room = absl::ResourceExhaustedError("no space");
+  writer_.Submit(Write(1, 1, 1));
+  executor_.RunReady();
+  log_.error = absl::DataLossError("EIO");
+  writer_.CutPrefix(1);
+  executor_.FireTimer();
+  EXPECT_THAT(events_.failed.ToString(), HasSubstr("cutting the log: EIO"));
+  EXPECT_THAT(log_.calls, ElementsAre("append 1@1", "cut 1"));
+  EXPECT_FALSE(executor_.FireTimer());
+  EXPECT_EQ(events_.persisted, 0);
+}
+
 TEST_F(LogWriterTest, CutComesAfterTheWrite) {
   writer_.Submit(Write(1, 9, 1));
   writer_.CutPrefix(4);
