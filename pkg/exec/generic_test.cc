@@ -130,6 +130,23 @@ TEST_F(GenericTest, FlushAllTakesTheOwnedSlotsAndNothingElse) {
   EXPECT_TRUE(shard_.engine().Get("\xff\xff system", &value).value());
 }
 
+TEST_F(GenericTest, FlushAllSharesARangeDeletionAmongAdjacentSlots) {
+  for (int i = 0; i < 5000; ++i) shard_.Run({"SET", "k" + std::to_string(i), "v"});
+  ASSERT_TRUE(shard_.engine().Flush().ok());
+  shard_.owned().reset(0).reset(500).reset(501).reset(1023);
+  EXPECT_EQ(shard_("FLUSHALL"), kOk);
+  EXPECT_EQ(shard_("DBSIZE"), ":0\r\n");
+  EXPECT_EQ(shard_.engine().UnflushedRangeDeletes(), 2u);
+  shard_.owned().set();
+  uint64_t left = 0;
+  for (shard::Slot slot : {0, 500, 501, 1023}) left += shard_.counts().Keys(slot);
+  EXPECT_GT(left, 0u);
+  EXPECT_EQ(shard_("DBSIZE"), ":" + std::to_string(left) + "\r\n");
+  EXPECT_EQ(shard_("FLUSHALL"), kOk);
+  EXPECT_EQ(shard_("FLUSHALL"), kOk);  // nothing to delete
+  EXPECT_EQ(shard_.engine().UnflushedRangeDeletes(), 3u);
+}
+
 TEST_F(GenericTest, KeysMatchByGlobPrefixAndTag) {
   for (const char* key : {"user:1", "user:2", "other", "{t}a", "{t}b", "{}x", "a*b", "{un"}) {
     shard_.Run({"SET", key, "v"});
