@@ -10,9 +10,9 @@
 #include <set>
 
 #include "pkg/exec/command_generator.h"
-#include "pkg/exec/redis_server.h"
 #include "pkg/exec/test_shard.h"
 #include "pkg/redis/parse.h"
+#include "pkg/resp/reference_redis.h"
 #include "pkg/resp/reply_reader.h"
 #include "pkg/storage/memory_engine.h"
 
@@ -124,7 +124,7 @@ class DifferentialTest : public testing::Test {
 
   void Compare(const std::vector<Args>& commands) {
     shard_.set_now_ms(WallMillis());
-    const std::vector<std::string> theirs = redis_.Run(commands);
+    const std::vector<std::string> theirs = redis_.Pipeline(commands);
     for (size_t i = 0; i < commands.size(); ++i) {
       const std::string ours = shard_.Run(commands[i]);
       if (Agree(commands[i], ours, theirs[i])) continue;
@@ -148,7 +148,8 @@ class DifferentialTest : public testing::Test {
     }
   }
 
-  RedisServer redis_{{"--proto-max-bulk-len", "1048576"}};
+  resp::ReferenceRedis server_{{"--proto-max-bulk-len", "1048576"}};
+  resp::ReferenceConnection redis_{server_.socket_path()};
   TestShard shard_{storage::NewMemoryEngine()};
   int failures_ = 0;
 };
@@ -158,7 +159,7 @@ TEST_F(DifferentialTest, RepliesAreThoseOfRedis) {
   const uint64_t count = FromEnvironment("KDB_COMMANDS", 15000);
   std::printf("KDB_SEED=%llu\n", static_cast<unsigned long long>(seed));
   Play(seed, count);
-  redis_.Run({{"HELLO", "3"}});
+  redis_.Pipeline({{"HELLO", "3"}});
   shard_.set_version(resp::Version::kResp3);
   Play(seed + 1'000'000, count);
 }

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "pkg/base/check.h"
 #include "pkg/resp/reply_reader.h"
@@ -65,6 +66,20 @@ class ReferenceConnection {
     Send(request);
     return ReadReply();
   }
+  // Sends all, then reads the reply of each.
+  std::vector<std::string> Pipeline(const std::vector<std::vector<std::string>>& commands) {
+    std::string requests;
+    for (const auto& args : commands) {
+      requests += "*" + std::to_string(args.size()) + "\r\n";
+      for (const std::string& arg : args) {
+        requests += "$" + std::to_string(arg.size()) + "\r\n" + arg + "\r\n";
+      }
+    }
+    Send(requests);
+    std::vector<std::string> replies;
+    while (replies.size() < commands.size()) replies.push_back(ReadReply());
+    return replies;
+  }
 
  private:
   bool Fill() {
@@ -80,11 +95,11 @@ class ReferenceConnection {
   std::string buffer_;
 };
 
-// A redis-server with default settings and no persistence, on a Unix socket in a directory of its
-// own.
+// A redis-server without persistence, otherwise with default settings but for `options`, on a Unix
+// socket in a directory of its own.
 class ReferenceRedis {
  public:
-  ReferenceRedis() {
+  explicit ReferenceRedis(const std::vector<std::string>& options = {}) {
     std::string directory = std::filesystem::temp_directory_path() / "kdb-redis-XXXXXX";
     KDB_CHECK(mkdtemp(directory.data()) != nullptr, "mkdtemp: {}",
               std::system_category().message(errno));
@@ -93,7 +108,7 @@ class ReferenceRedis {
     KDB_CHECK(pipe2(log, O_CLOEXEC) == 0);
     pid_ = fork();
     KDB_CHECK(pid_ >= 0);
-    if (pid_ == 0) RunServer(log[1]);
+    if (pid_ == 0) RunServer(options, log[1]);
     close(log[1]);
     log_ = log[0];
     AwaitReady();
@@ -110,14 +125,27 @@ class ReferenceRedis {
   std::string socket_path() const { return directory_ / "socket"; }
 
  private:
-  [[noreturn]] void RunServer(int log) {
+  [[noreturn]] void RunServer(const std::vector<std::string>& options, int log) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(log, STDOUT_FILENO);
-    const std::string socket = socket_path();
-    const std::string directory = directory_.string();
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket.c_str(), "--dir",
-           directory.c_str(), "--save", "", "--appendonly", "no", "--enable-debug-command", "yes",
-           nullptr);
+    std::vector<std::string> words = {"redis-server",
+                                      "--port",
+                                      "0",
+                                      "--unixsocket",
+                                      socket_path(),
+                                      "--dir",
+                                      directory_.string(),
+                                      "--save",
+                                      "",
+                                      "--appendonly",
+                                      "no",
+                                      "--enable-debug-command",
+                                      "yes"};
+    words.insert(words.end(), options.begin(), options.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    execvp(argv[0], argv.data());
     _exit(127);
   }
 
