@@ -26,7 +26,7 @@ struct Flags {
 void AddSettings(config::Settings& s, Flags* f) {
   raftnode::Options& raft = f->kv.member.replica.raft;
   s.Add("data-dir", &f->kv.member.data_dir, "Directory of this replica's data (required)");
-  s.Add("listen", &f->kv.listen, "host:port of the gRPC services");
+  s.Add("listen", &f->kv.listen, "host:port of gRPC and of the frame protocol");
   s.Add("admin-listen", &f->kv.admin_listen, "host:port of metrics and probes (HTTP)");
   s.Add("meta", &f->kv.meta_seeds, "host:port of meta servers, comma-separated");
   s.Add("reader-threads", &f->kv.member.reader_threads, "Threads that execute reads", 1, 256);

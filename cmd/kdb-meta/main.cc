@@ -29,7 +29,7 @@ void AddSettings(config::Settings& s, Flags* f) {
   f->meta.version = process::kVersion;
   f->meta.raft.wal.segment_bytes = 4 << 20;
   s.Add("data-dir", &f->meta.data_dir, "Directory of this replica's data (required)");
-  s.Add("listen", &f->meta.listen, "host:port of the gRPC services");
+  s.Add("listen", &f->meta.listen, "host:port of gRPC and of the frame protocol");
   s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)");
   s.AddDuration("tick", &f->meta.raft.tick, "Raft's unit of time", milliseconds(5),
                 milliseconds(10'000));

@@ -43,8 +43,8 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.AddBytes("max-bulk", &f->max_bulk, "Largest argument", 1 << 10, 512 << 20);
   s.AddBytes("max-request", &f->max_request, "Largest command with all its arguments", 1 << 10,
              1 << 30);
-  s.AddBytes("max-output", &f->max_output, "Replies that one client may leave unread", 1 << 16,
-             4ull << 30);
+  s.AddBytes("max-output", &f->max_output, "Replies waiting for one client; beyond, it is cut off",
+             1 << 16, 4ull << 30);
   s.AddBytes("max-queued", &f->max_queued, "Commands without a reply, per I/O thread", 1 << 20,
              4ull << 30);
   s.AddDuration("drain", &f->drain, "How long SIGTERM waits for commands in flight",

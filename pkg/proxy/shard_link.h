@@ -1,4 +1,5 @@
-// A command stream to one member of a shard group: gRPC in servers, the simulated network in tests.
+// A command stream to one member of a shard group: the frame protocol in servers, the simulated
+// network in tests.
 #pragma once
 
 #include <cstdint>

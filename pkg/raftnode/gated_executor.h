@@ -13,7 +13,7 @@ namespace kdb::raftnode {
 // Thread-safe.
 class GatedExecutor {
  public:
-  // `executor` outlives this object.
+  // `executor` outlives this object. It runs one task at a time: Close waits for no more than one.
   explicit GatedExecutor(Executor& executor);
   ~GatedExecutor() { Close(); }
   GatedExecutor(const GatedExecutor&) = delete;

@@ -2,9 +2,10 @@
 // applies what is committed.
 //
 // Roles are tasks on injected executors (threads in servers, one loop in simulation):
-//   raft   the core and all of this class's state; a bounded mailbox
-//   log    appends and syncs; all that arrived during one sync goes into the next (group commit)
-//   apply  the state machine
+//   raft        the core and all of this class's state; a bounded mailbox
+//   log         appends, syncs and cuts; all that arrived during one sync goes into the next
+//   apply       the state machine
+//   background  flushes, reads of old entries for slow followers, the log's next segment
 // Durability: a proposal's result is given only after its entry was durable on a majority and
 // applied here.
 #pragma once
@@ -47,11 +48,13 @@ struct Options {
   size_t min_free_bytes = 64 << 20;             // of the log's disk; below: proposals are refused
 };
 
+// Each runs one task at a time, as every Executor does: a role's state needs no lock, and a stopping
+// node waits for one task of each.
 struct Executors {
   Executor& raft;
   Executor& log;
   Executor& apply;
-  Executor& background;  // flushes, log cuts
+  Executor& background;
 };
 
 // Callbacks on the raft role; must not block.
@@ -65,7 +68,8 @@ class Observer {
   // The disk fails in a way that the process must not survive (EIO, a failed sync, damage). Called
   // once.
   virtual void OnFatal(const absl::Status& status) = 0;
-  // The log disk stalls or is full: readiness is false while set.
+  // A disk stalls or is full, or the leader has cut the entries that this member needs: readiness is
+  // false while set. Called again when `why` changes.
   virtual void OnDegraded(bool degraded, const std::string& why) = 0;
 };
 

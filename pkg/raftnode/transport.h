@@ -1,4 +1,4 @@
-// How messages reach peers: gRPC in servers (pkg/rpc), a simulated network in tests.
+// How messages reach peers: the frame protocol in servers (pkg/rpc), a simulated network in tests.
 #pragma once
 
 #include <string>

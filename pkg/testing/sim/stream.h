@@ -1,5 +1,5 @@
 // Command streams (proxy::ShardLink to server::Replica) over the simulated network: what
-// grpc_shard_link and command_stream do in servers.
+// frame_shard_link and command_stream do in servers.
 #pragma once
 
 #include <functional>
