@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "pkg/proxy/leader_link.h"
-#include "pkg/proxy/read_queue.h"
+#include "pkg/proxy/log_time_estimate.h"
+#include "pkg/proxy/read_window.h"
 #include "pkg/proxy/router_metrics.h"
 #include "pkg/proxy/shard_op.h"
 #include "pkg/proxy/write_window.h"
@@ -72,7 +73,7 @@ class GroupSession final : private LeaderLinkEvents {
   void Close();
 
  private:
-  enum Lane { kReads, kWrites };
+  enum Direction { kReads, kWrites };
 
   void OnLinkUp() override;
   void OnLinkLost() override;
@@ -101,17 +102,14 @@ class GroupSession final : private LeaderLinkEvents {
 
   void OnExecuted(uint64_t seq, const std::vector<wire::Result>& results);
   void OnGap(WriteBatch& batch, uint64_t last);
-  void OnNotLeader(WriteBatch& batch, std::string_view hint);
   void OnTrimmed(uint64_t seq);
   void OnMalformed(uint64_t seq);
   void OnDiskFull(WriteBatch& refused);
   void AnswerFull(OpPtr op);
   void AbandonSession();
   void Requeue(std::vector<OpPtr> ops);
-  void BackOff(Lane lane);
+  void BackOff(Direction direction);
 
-  void NoteLogTime(int64_t answered_ms, Clock::Duration asked_at);
-  int64_t LogNow(Clock::Duration now) const;
   void NoteAnswer();
   // Leaves the member once every answer that is due is in.
   void LeaveWhenAnswered(std::string_view hint);
@@ -131,21 +129,18 @@ class GroupSession final : private LeaderLinkEvents {
   OpQueue resumed_;
   WriteWindow window_;
   std::bitset<shard::kSlots> refused_;  // slots of which this session has to resume
-  ReadQueue reads_;
+  ReadWindow reads_;
   OpEncoder encoder_;
+  LogTimeEstimate log_time_;
 
   uint64_t open_request_ = 0;
   bool opening_ = false;
   Clock::Duration open_asked_at_{};
   bool holding_ = false;               // HoldForResume
-  std::array<bool, 2> backing_off_{};  // by Lane; busy: a timer will flush
+  std::array<bool, 2> backing_off_{};  // by Direction; busy: a timer will flush
   int refusals_ = 0;                   // in a row
   bool leaving_ = false;  // the member said that it does not lead; other answers are due
   std::string leave_hint_;
-
-  // The group's log time as last heard of: a lower bound of it now, by adding what has passed here.
-  int64_t log_time_ms_ = 0;
-  Clock::Duration log_time_at_{};
 
   LeaderLink leader_;  // last: its callbacks need the rest
 };

@@ -98,7 +98,7 @@ void IoThread::Remove(Connection& connection, CloseReason reason) {
   shared_.metrics.connections.Decrement();
   shared_.metrics.closed[static_cast<size_t>(reason)]->Increment();
   if (reason == CloseReason::kSlowReader) {
-    shared_.logger->warn("client {} was cut off: too much of its replies waits",
+    shared_.logger->warn("client {} was cut off: too many bytes of replies wait for it",
                          connection.info_.address);
   }
   // The caller is a member function of the connection: it goes a little later.

@@ -39,9 +39,9 @@ CloseReason ReasonOf(http2::CloseReason reason) {
 
 }  // namespace
 
-class KvServer::Lane final : private http2::Observer {
+class KvServer::Share final : private http2::Observer {
  public:
-  Lane(IoThread& thread, IoShared& shared, size_t max_value_bytes, size_t max_output_bytes)
+  Share(IoThread& thread, IoShared& shared, size_t max_value_bytes, size_t max_output_bytes)
       : thread_(thread),
         shared_(shared),
         max_output_bytes_(max_output_bytes),
@@ -92,10 +92,10 @@ KvServer::KvServer(const std::vector<IoThread*>& threads, IoShared& shared, size
                    size_t max_output_bytes)
     // Without a preface of HTTP/2 nothing can be said to whom there is no room for.
     : acceptor_(threads, shared, "", [this](size_t thread, asio::ip::tcp::socket socket) {
-        lanes_[thread]->Adopt(std::move(socket));
+        shares_[thread]->Adopt(std::move(socket));
       }) {
   for (IoThread* thread : threads) {
-    lanes_.push_back(std::make_unique<Lane>(*thread, shared, max_value_bytes, max_output_bytes));
+    shares_.push_back(std::make_unique<Share>(*thread, shared, max_value_bytes, max_output_bytes));
   }
 }
 
@@ -103,12 +103,12 @@ KvServer::~KvServer() = default;
 
 void KvServer::Drain() {
   acceptor_.Stop();
-  for (const auto& lane : lanes_) lane->Drain();
+  for (const auto& share : shares_) share->Drain();
 }
 
 void KvServer::Stop() {
   acceptor_.Stop();
-  for (const auto& lane : lanes_) lane->Stop();
+  for (const auto& share : shares_) share->Stop();
 }
 
 }  // namespace kdb::proxy

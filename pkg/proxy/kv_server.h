@@ -33,9 +33,9 @@ class KvServer {
   void Stop();
 
  private:
-  class Lane;  // one thread's part
+  class Share;  // one thread's part
 
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<Share>> shares_;
   Acceptor acceptor_;
 };
 

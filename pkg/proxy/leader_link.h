@@ -45,7 +45,6 @@ class LeaderLink {
   void Want();
   // nullptr when there is none now.
   ShardLink* link() const;
-  const std::string& address() const { return address_; }
 
   // Requests were sent; an answer is due in time.
   void Expect();

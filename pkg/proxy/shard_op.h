@@ -122,12 +122,6 @@ class OpQueue {
     tail_ = raw;
     ++size_;
   }
-  void PushFront(OpPtr op) {
-    if (tail_ == nullptr) tail_ = op.get();
-    op->next = std::move(head_);
-    head_ = std::move(op);
-    ++size_;
-  }
   // Behind those with smaller numbers; the queue is in the order of numbers.
   void InsertByNumber(OpPtr op) {
     if (empty() || tail_->number <= op->number) return PushBack(std::move(op));

@@ -28,13 +28,12 @@ struct WriteBatch {
   bool doubtful_before() const { return doubts > (outstanding ? 1u : 0u); }
 };
 
-// Encodes `ops` with not_after in log time: `log_now_ms` is the group's at `now`; 0 = unknown, no
-// not_after. `views` is scratch.
+// Encodes batches, one after the other.
 class OpEncoder {
  public:
+  // With not_after in log time, which is `log_now_ms` at `now`; 0: unknown, no not_after.
   void Add(const ShardOp& op, int64_t log_now_ms, Clock::Duration now, bool resume);
-  size_t ops() const { return builder_.ops(); }
-  size_t bytes() const { return builder_.bytes(); }
+  // The batch of what was added since the last.
   std::string Finish(const wire::BatchHeader& header) { return builder_.Finish(header); }
 
  private:
@@ -57,7 +56,7 @@ class WriteWindow {
 
   // A batch with the next number and no ops.
   WriteBatch& Append();
-  // Its number; every batch below it is answered.
+  // Every batch below this number is answered.
   uint64_t ack_below() const { return batches_.empty() ? next_seq_ : batches_.front()->seq; }
   WriteBatch* Find(uint64_t seq);
   // Removes the batch, whose outcome is known.

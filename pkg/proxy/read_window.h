@@ -18,9 +18,9 @@ struct ReadBatch {
   bool outstanding = false;
 };
 
-class ReadQueue {
+class ReadWindow {
  public:
-  ReadQueue(size_t max_ops, size_t max_bytes) : max_ops_(max_ops), max_bytes_(max_bytes) {}
+  ReadWindow(size_t max_ops, size_t max_bytes) : max_ops_(max_ops), max_bytes_(max_bytes) {}
 
   // The id of the batch that the next Add goes to.
   uint64_t forming() const { return forming_id_; }
@@ -29,7 +29,6 @@ class ReadQueue {
   bool empty() const { return in_flight_.empty() && ready_.empty() && forming_.ops.empty(); }
   // Ops that Next would move, or a whole batch's worth.
   size_t waiting() const { return ready_.empty() ? forming_.ops.size() : max_ops_; }
-  bool AnyUnsent() const { return !ready_.empty() || !forming_.ops.empty(); }
   std::deque<ReadBatch>& in_flight() { return in_flight_; }
   // Moves the next batch to in_flight(); nullptr when there is none.
   ReadBatch* Next();
