@@ -48,8 +48,8 @@ struct Options {
   size_t min_free_bytes = 64 << 20;             // of the log's disk; below: proposals are refused
 };
 
-// Each runs one task at a time, as every Executor does: a role's state needs no lock, and a stopping
-// node waits for one task of each.
+// Each runs one task at a time, as every Executor does: a role's state needs no lock, and a
+// stopping node waits for one task of each.
 struct Executors {
   Executor& raft;
   Executor& log;
@@ -68,8 +68,8 @@ class Observer {
   // The disk fails in a way that the process must not survive (EIO, a failed sync, damage). Called
   // once.
   virtual void OnFatal(const absl::Status& status) = 0;
-  // A disk stalls or is full, or the leader has cut the entries that this member needs: readiness is
-  // false while set. Called again when `why` changes.
+  // A disk stalls or is full, or the leader has cut the entries that this member needs: readiness
+  // is false while set. Called again when `why` changes.
   virtual void OnDegraded(bool degraded, const std::string& why) = 0;
 };
 
