@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "cmd/process/process.h"
+#include "pkg/net/address.h"
 
 namespace kdb {
 namespace {
@@ -12,6 +13,23 @@ std::string OwnDirectory() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
+std::string NotAnAddress(const std::string& text) {
+  absl::StatusOr<net::HostPort> address = net::ParseAddress(text);
+  if (!address.ok()) return std::string(address.status().message());
+  return address->host.empty() ? text + " names no host" : "";
+}
+
+// Of a list, too: CLI11 checks before it splits what has a delimiter.
+const CLI::Validator kAddresses(
+    [](std::string& text) {
+      std::string error;
+      for (const std::string& address : CLI::detail::split(text, ',')) {
+        if (error.empty()) error = NotAnAddress(address);
+      }
+      return error;
+    },
+    "host:port", "addresses");
+
 }  // namespace
 
 Cli::Cli(CLI::App& app) {
@@ -19,8 +37,10 @@ Cli::Cli(CLI::App& app) {
   app.add_option("--meta", meta_,
                  "host:port of meta servers, comma-separated (default: the demo's)")
       ->delimiter(',')
+      ->check(kAddresses)
       ->envname("KDB_META");
   app.add_option("--proxy", proxy_, "host:port of a proxy's KV API")
+      ->check(kAddresses)
       ->envname("KDB_PROXY")
       ->capture_default_str();
   app.add_option("--password", password_,
@@ -76,13 +96,15 @@ void Cli::AddShard(CLI::App& app) {
     return ctl::Cluster(ClusterOptions()).Join(gid_, CLI::detail::split(servers_, ','));
   });
   join->add_option("gid", gid_, "Group")->required();
-  join->add_option("servers", servers_, "host:port, comma-separated")->required();
+  join->add_option("servers", servers_, "host:port, comma-separated")
+      ->required()
+      ->check(kAddresses);
   CLI::App* add =
       Command(*shard, "register", "Make a group's servers known, without joining it", [this] {
         return ctl::Cluster(ClusterOptions()).Register(gid_, CLI::detail::split(servers_, ','));
       });
   add->add_option("gid", gid_, "Group")->required();
-  add->add_option("servers", servers_, "host:port, comma-separated")->required();
+  add->add_option("servers", servers_, "host:port, comma-separated")->required()->check(kAddresses);
   CLI::App* leave = Command(*shard, "leave", "Remove a group that owns no slots",
                             [this] { return ctl::Cluster(ClusterOptions()).Leave(gid_); });
   leave->add_option("gid", gid_, "Group")->required();
@@ -100,7 +122,8 @@ void Cli::AddMaintenance(CLI::App& app) {
         return ctl::Cluster(ClusterOptions()).Bootstrap(CLI::detail::split(servers_, ','));
       });
   bootstrap->add_option("servers", servers_, "host:port of all meta servers, comma-separated")
-      ->required();
+      ->required()
+      ->check(kAddresses);
   CLI::App* transfer =
       Command(app, "transfer-leader", "Hand leadership of a group to a member",
               [this] { return ctl::Cluster(ClusterOptions()).TransferLeader(gid_, member_); });
@@ -109,7 +132,9 @@ void Cli::AddMaintenance(CLI::App& app) {
   CLI::App* level = Command(app, "log-level", "Change a server's log level", [this] {
     return ctl::Cluster(ClusterOptions()).SetLogLevel(address_, level_);
   });
-  level->add_option("server", address_, "host:port of its gRPC port")->required();
+  level->add_option("server", address_, "host:port of its gRPC port")
+      ->required()
+      ->check(kAddresses);
   level->add_option("level", level_, "trace, debug, info, warn, error")->required();
 }
 

@@ -89,15 +89,20 @@ void PrintTable(const std::vector<MemberRow>& rows) {
   }
 }
 
-nlohmann::json ToJson(const catalog::Group& group) {
-  nlohmann::json members = nlohmann::json::array();
+nlohmann::json ToJson(const catalog::Catalog& catalog, const catalog::Group& group) {
+  nlohmann::json members = nlohmann::json::array(), slots = nlohmann::json::array();
   for (const catalog::Member& m : group.members()) {
     members.push_back({{"id", m.id()}, {"address", m.address()}, {"uuid", m.uuid()}});
+  }
+  for (const catalog::SlotRange& range : catalog.slots()) {
+    if (range.gid() != group.gid()) continue;
+    slots.push_back({{"first", range.first()}, {"last", range.last()}, {"epoch", range.epoch()}});
   }
   return {{"gid", group.gid()},
           {"state", catalog::Group::State_Name(group.state())},
           {"leader", group.leader()},
-          {"members", members}};
+          {"members", members},
+          {"slots", slots}};
 }
 
 }  // namespace
@@ -126,7 +131,9 @@ absl::Status Cluster::Query() {
   KDB_ASSIGN_OR_RETURN(metapb::QueryReply reply, meta_.Query(options_.timeout));
   if (options_.output == Output::kJson) {
     nlohmann::json json = nlohmann::json::array();
-    for (const catalog::Group& group : reply.catalog().groups()) json.push_back(ToJson(group));
+    for (const catalog::Group& group : reply.catalog().groups()) {
+      json.push_back(ToJson(reply.catalog(), group));
+    }
     fmt::print("{}\n", json.dump(2));
     return absl::OkStatus();
   }

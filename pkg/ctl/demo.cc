@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
+#include "pkg/ctl/demo_dir.h"
 #include "pkg/ctl/probe.h"
 #include "pkg/ctl/transcript.h"
 #include "pkg/env/file_system.h"
@@ -25,7 +28,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStartTimeout{60'000};
 constexpr milliseconds kStep{20};
 constexpr uint64_t kGroup = 1;
-constexpr char kStateFile[] = "demo.json";
 
 sigset_t Signals() {
   sigset_t set;
@@ -65,21 +67,41 @@ class Demo {
   }
 
  private:
+  // Everything that can be refused before anything is changed or started.
   absl::Status Prepare() {
-    KDB_ASSIGN_OR_RETURN(bool exists, fs_->Exists(options_.dir));
-    KDB_ASSIGN_OR_RETURN(bool ours, fs_->Exists(options_.dir + "/" + kStateFile));
-    if (exists && !ours) {
-      KDB_ASSIGN_OR_RETURN(std::vector<std::string> content, fs_->List(options_.dir));
-      if (!content.empty()) {
-        return absl::FailedPreconditionError(
-            fmt::format("{} is not empty and not a demo's directory (no {}): choose another --dir",
-                        options_.dir, kStateFile));
-      }
-    }
+    if (!options_.script.empty()) KDB_RETURN_IF_ERROR(ReadScript());
+    KDB_RETURN_IF_ERROR(CheckPrograms());
+    KDB_ASSIGN_OR_RETURN(DemoDir dir, DemoDir::Claim(*fs_, options_.dir));
+    dir_ = std::make_unique<DemoDir>(std::move(dir));
     KDB_RETURN_IF_ERROR(CheckPorts());
-    if (options_.fresh) KDB_RETURN_IF_ERROR(RemoveTree(*fs_, options_.dir));
+    if (options_.fresh) KDB_RETURN_IF_ERROR(dir_->Clear());
     KDB_RETURN_IF_ERROR(CreateDirs(*fs_, options_.dir + "/logs"));
     WriteState({});
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadScript() {
+    KDB_ASSIGN_OR_RETURN(std::string text, ReadFile(*fs_, options_.script));
+    std::map<std::string, std::string> names;
+    for (const DemoProcess& p : processes_) names[p.name] = p.address;
+    absl::StatusOr<std::vector<Exchange>> transcript = ParseTranscript(text, names);
+    if (!transcript.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("{}: {}", options_.script, std::string(transcript.status().message())));
+    }
+    transcript_ = *std::move(transcript);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckPrograms() const {
+    for (const DemoProcess& p : processes_) {
+      const std::string& program = p.spec.argv.front();
+      if (::access(program.c_str(), X_OK) == 0) continue;
+      return absl::NotFoundError(
+          fmt::format("cannot run {}: {}; build it, or say where by "
+                      "--binaries",
+                      program, std::strerror(errno)));
+    }
     return absl::OkStatus();
   }
 
@@ -118,7 +140,9 @@ class Demo {
     Say(fmt::format("healthy after {} ms", std::chrono::duration_cast<milliseconds>(
                                                std::chrono::steady_clock::now() - start)
                                                .count()));
-    absl::Status played = options_.script.empty() ? absl::OkStatus() : Play();
+    absl::Status played = options_.script.empty()
+                              ? absl::OkStatus()
+                              : PlayTranscript(transcript_, static_cast<int>(options_.port));
     if (options_.check) {
       if (played.ok()) Say("the transcript matches");
       return played;
@@ -192,18 +216,6 @@ class Demo {
                        path);
   }
 
-  absl::Status Play() {
-    KDB_ASSIGN_OR_RETURN(std::string text, ReadFile(*fs_, options_.script));
-    std::map<std::string, std::string> names;
-    for (const DemoProcess& p : processes_) names[p.name] = p.address;
-    absl::StatusOr<std::vector<Exchange>> transcript = ParseTranscript(text, names);
-    if (!transcript.ok()) {
-      return absl::InvalidArgumentError(
-          fmt::format("{}: {}", options_.script, std::string(transcript.status().message())));
-    }
-    return PlayTranscript(*transcript, static_cast<int>(options_.port));
-  }
-
   void WriteState(const std::vector<Supervisor::Child>& children) {
     nlohmann::json state{{"port", options_.port}, {"supervisor_pid", getpid()}};
     for (const DemoProcess& p : processes_) {
@@ -219,13 +231,15 @@ class Demo {
       }
       state["processes"].push_back(std::move(process));
     }
-    absl::Status s = WriteFileDurably(*fs_, options_.dir + "/" + kStateFile, state.dump(2) + "\n");
+    absl::Status s = dir_->WriteState(state.dump(2) + "\n");
     if (!s.ok()) Say(fmt::format("note: {}", std::string(s.message())));
   }
 
   const DemoOptions options_;
   const std::unique_ptr<FileSystem> fs_;
   const std::vector<DemoProcess> processes_;
+  std::vector<Exchange> transcript_;
+  std::unique_ptr<DemoDir> dir_;
   std::unique_ptr<Supervisor> supervisor_;
 };
 

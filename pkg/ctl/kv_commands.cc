@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "pkg/base/status.h"
 #include "pkg/rpc/channel.h"
 
@@ -14,11 +15,20 @@ namespace {
 
 constexpr uint64_t kPage = 1000;
 
-void PrintJson(const nlohmann::json& json) {
-  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
+void PrintJson(const nlohmann::json& json) { fmt::print("{}\n", json.dump()); }
 
 }  // namespace
+
+void AddBytes(nlohmann::json& json, const std::string& name, const std::string& bytes) {
+  using Handler = nlohmann::json::error_handler_t;
+  const nlohmann::json text(bytes);
+  // One replaces what is not UTF-8, the other leaves it out.
+  if (text.dump(-1, ' ', false, Handler::replace) == text.dump(-1, ' ', false, Handler::ignore)) {
+    json[name] = text;
+  } else {
+    json[name + "_base64"] = absl::Base64Escape(bytes);
+  }
+}
 
 KvCommands::KvCommands(const std::string& address, std::string password,
                        std::chrono::milliseconds timeout, Output output)
@@ -40,8 +50,9 @@ absl::Status KvCommands::Get(const std::string& key) {
   kv::v1::GetResponse reply;
   KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Get(&context, request, &reply)));
   if (output_ == Output::kJson) {
-    nlohmann::json json{{"key", key}, {"found", reply.found()}};
-    if (reply.found()) json["value"] = reply.value();
+    nlohmann::json json{{"found", reply.found()}};
+    AddBytes(json, "key", key);
+    if (reply.found()) AddBytes(json, "value", reply.value());
     PrintJson(json);
   } else if (reply.found()) {
     fmt::print("{}\n", reply.value());
@@ -93,8 +104,9 @@ absl::Status KvCommands::Scan(const ScanArgs& args) {
     KDB_RETURN_IF_ERROR(rpc::FromGrpc(stub_->Scan(&context, request, &reply)));
     for (const kv::v1::KeyValue& pair : reply.pairs()) {
       if (output_ == Output::kJson) {
-        nlohmann::json json{{"key", pair.key()}};
-        if (!args.keys_only) json["value"] = pair.value();
+        nlohmann::json json;
+        AddBytes(json, "key", pair.key());
+        if (!args.keys_only) AddBytes(json, "value", pair.value());
         PrintJson(json);
       } else {
         fmt::print("{}{}{}\n", pair.key(), args.keys_only ? "" : "\t", pair.value());

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,7 +20,10 @@ struct ScanArgs {
   uint64_t limit = 0;  // 0: all, page by page
 };
 
-// Prints to stdout on OK. In JSON, bytes that are not UTF-8 become U+FFFD.
+// json[name] = bytes; of what is not UTF-8, json[name_base64] instead.
+void AddBytes(nlohmann::json& json, const std::string& name, const std::string& bytes);
+
+// Prints to stdout on OK.
 class KvCommands {
  public:
   // `password`, if not empty, goes with every call.

@@ -118,8 +118,9 @@ absl::Status Operations::TransferLeader(const metapb::TransferLeaderRequest& req
   }
   std::string hint;
   absl::Status status = admin_.TransferLeader(leader, request.target(), kTransferTimeout, &hint);
-  if (hint.empty()) return status;
-  return admin_.TransferLeader(hint, request.target(), kTransferTimeout, &hint);
+  if (hint.empty() || hint == leader) return status;
+  leader = std::move(hint);
+  return admin_.TransferLeader(leader, request.target(), kTransferTimeout, &hint);
 }
 
 absl::StatusOr<uint64_t> Operations::Report(const metapb::ReportRequest& request,

@@ -16,7 +16,7 @@ constexpr size_t kMaxStubs = 256;
 absl::Status Named(const std::string& address, const grpc::Status& status) {
   absl::Status s = FromGrpc(status);
   if (s.ok()) return s;
-  return absl::Status(s.code(), fmt::format("server {}: {}", address, status.error_message()));
+  return absl::Status(s.code(), fmt::format("server {}: {}", address, std::string(s.message())));
 }
 
 void SetTimeout(grpc::ClientContext& context, AdminClient::Timeout timeout) {

@@ -50,7 +50,10 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartServer(grpc::ServerBuilder& b
 
 absl::Status FromGrpc(const grpc::Status& status) {
   // The codes of absl and gRPC are the same numbers by definition.
-  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
+  absl::Status same(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  // gRPC's own answer of a server that does not have the service has no message.
+  if (!absl::IsUnimplemented(same) || !same.message().empty()) return same;
+  return absl::UnimplementedError("the server has no such call: is this the right port?");
 }
 
 grpc::Status ToGrpc(const absl::Status& status) {
