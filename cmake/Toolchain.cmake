@@ -22,7 +22,7 @@ if(KDB_SANITIZE)
   add_link_options(-fsanitize=${KDB_SANITIZE})
 endif()
 if(KDB_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  # TSan does not know fences, and Asio's headers have some. What it runs has no Asio: the Makefile's target tsan.
+  # GCC says that TSan does not see fences. Asio's headers have some, beside their mutexes.
   add_compile_options(-Wno-tsan)
 endif()
 
