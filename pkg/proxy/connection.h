@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "pkg/proxy/client_order.h"
 #include "pkg/proxy/connection_metrics.h"
 #include "pkg/proxy/local_command.h"
 #include "pkg/proxy/output_buffer.h"
 #include "pkg/proxy/reply_queue.h"
 #include "pkg/resp/request_parser.h"
+#include "pkg/routing/client_order.h"
 
 namespace kdb::proxy {
 
@@ -68,7 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::ip::tcp::socket socket_;
   IoThread& thread_;
   ClientInfo info_;
-  ClientOrder order_;
+  routing::ClientOrder order_;
   resp::RequestParser parser_;
   std::string input_;  // of a request that is not whole, or may not run yet
   size_t kept_ = 0;    // input_.size() as the metrics know it

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "pkg/obs/latency_buffer.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/proxy/command_usage.h"
-#include "pkg/proxy/latency_buffer.h"
 #include "pkg/redis/command.h"
 
 namespace kdb::proxy {
@@ -81,7 +81,7 @@ class CommandStats {
 
  private:
   ConnectionMetrics& metrics_;
-  std::vector<LatencyBuffer> latency_;
+  std::vector<obs::LatencyBuffer> latency_;
   std::vector<uint64_t> commands_;
   uint64_t received_ = 0;
   uint64_t sent_ = 0;

@@ -33,8 +33,8 @@ IoThread::IoThread(const IoThreadOptions& options, IoShared& shared, uint64_t se
       links_(io_, fmt::format("{}/{}", options.proxy_name, options.index)),
       stats_(shared.metrics),
       scratch_(kScratchBytes),
-      router_(Router::Create(options.router, links_, executor_, shared.context.clock, Random(seed),
-                             shared.registry)),
+      router_(routing::Router::Create(options.router, links_, executor_, shared.context.clock,
+                                      Random(seed), shared.registry)),
       work_(io_.get_executor()) {
   for (const redis::Command* command : redis::AllCommands()) {
     AddHandlers(std::span(command, 1), &handlers_);

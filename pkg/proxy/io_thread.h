@@ -17,16 +17,16 @@
 #include "pkg/net/asio_executor.h"
 #include "pkg/obs/log.h"
 #include "pkg/proxy/connection.h"
-#include "pkg/proxy/frame_shard_link.h"
 #include "pkg/proxy/local_command.h"
-#include "pkg/proxy/router.h"
+#include "pkg/routing/frame_shard_link.h"
+#include "pkg/routing/router.h"
 
 namespace kdb::proxy {
 
 struct IoThreadOptions {
   int index = 0;
   std::string proxy_name;  // for the shards' logs
-  RouterOptions router;
+  routing::RouterOptions router;
   ConnectionLimits connection;
 };
 
@@ -79,7 +79,7 @@ class IoThread {
   void Hold() { ++holds_; }
   void Release();
 
-  Router& router() { return *router_; }
+  routing::Router& router() { return *router_; }
   const Clock& clock() const { return shared_.context.clock; }
   const ConnectionLimits& limits() const { return options_.connection; }
   const ProxyContext& context() const { return shared_.context; }
@@ -104,11 +104,11 @@ class IoThread {
   IoShared& shared_;
   asio::io_context io_;
   net::AsioExecutor executor_;
-  FrameShardLinkFactory links_;
+  routing::FrameShardLinkFactory links_;
   CommandStats stats_;
   std::unordered_map<const redis::Command*, LocalHandler> handlers_;
   std::vector<char> scratch_;
-  std::unique_ptr<Router> router_;
+  std::unique_ptr<routing::Router> router_;
 
   // Shared with the asynchronous operations of each.
   std::unordered_map<uint64_t, std::shared_ptr<Connection>> connections_;

@@ -71,7 +71,7 @@ class CommandCall : public http2::PendingCall {
   IoThread& thread_;
   http2::Call& call_;
   const redis::Command& command_;
-  ClientOrder order_;  // of its own: calls are not ordered
+  routing::ClientOrder order_;  // of its own: calls are not ordered
   Clock::Duration began_{};
 };
 
@@ -119,7 +119,7 @@ class ScanCall final : public http2::PendingCall {
  public:
   ScanCall(http2::Call& call, KvScan scan) : call_(call), scan_(std::move(scan)) {}
 
-  void Submit(Router& router) {
+  void Submit(routing::Router& router) {
     std::string scratch;
     router.SubmitToAll(
         KdbScanCommand(), ScanArgs(scan_, &scratch), resp::Version::kResp2,

@@ -5,12 +5,12 @@
 
 namespace kdb::proxy {
 
-void AskAllShards(Router& router, Executor& executor, const redis::Command& command,
-                  RepliesDone done) {
+void AskAllShards(routing::Router& router, Executor& executor, const redis::Command& command,
+                  routing::RepliesDone done) {
   // Shared by the answer and the timer; null when one of them came.
-  auto waiting = std::make_shared<RepliesDone>(std::move(done));
+  auto waiting = std::make_shared<routing::RepliesDone>(std::move(done));
   auto finish = [waiting](std::vector<std::string> replies) {
-    if (RepliesDone call = std::exchange(*waiting, nullptr)) call(std::move(replies));
+    if (routing::RepliesDone call = std::exchange(*waiting, nullptr)) call(std::move(replies));
   };
   executor.PostAfter(kShardsPatience, [finish] {
     finish({"-TIMEOUT no answer from every shard group in time\r\n"});

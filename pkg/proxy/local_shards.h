@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "pkg/base/executor.h"
-#include "pkg/proxy/router.h"
+#include "pkg/routing/router.h"
 
 namespace kdb::proxy {
 
@@ -13,7 +13,7 @@ namespace kdb::proxy {
 inline constexpr std::chrono::milliseconds kShardsPatience{500};
 
 // LocalCall::AskShards. Not thread-safe: on the router's executor.
-void AskAllShards(Router& router, Executor& executor, const redis::Command& command,
-                  RepliesDone done);
+void AskAllShards(routing::Router& router, Executor& executor, const redis::Command& command,
+                  routing::RepliesDone done);
 
 }  // namespace kdb::proxy

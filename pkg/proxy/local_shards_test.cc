@@ -2,12 +2,12 @@
 
 #include <utility>
 
-#include "pkg/proxy/router_fixture_test.h"
+#include "pkg/routing/router_fixture_test.h"
 
 namespace kdb::proxy {
 namespace {
 
-class LocalShardsTest : public RouterFixture {
+class LocalShardsTest : public routing::RouterFixture {
  protected:
   void Ask() {
     AskAllShards(
@@ -19,22 +19,22 @@ class LocalShardsTest : public RouterFixture {
 };
 
 TEST_F(LocalShardsTest, BringsTheRepliesOnce) {
-  ScriptedLink& link = Ready();
+  routing::ScriptedLink& link = Ready();
   Ask();
   Settle();
-  link.ReadExecuted(0, {TextResult(":3\r\n")});
+  link.ReadExecuted(0, {routing::TextResult(":3\r\n")});
   RunFor(2 * kShardsPatience);
   ASSERT_EQ(asked_.size(), 1u);
   EXPECT_EQ(asked_[0], std::vector<std::string>{":3\r\n"});
 }
 
 TEST_F(LocalShardsTest, DoesNotWaitForAnElection) {
-  ScriptedLink& link = Ready();
+  routing::ScriptedLink& link = Ready();
   Ask();
   RunFor(kShardsPatience + std::chrono::milliseconds(1));
   ASSERT_EQ(asked_.size(), 1u);
   EXPECT_TRUE(asked_[0].at(0).starts_with("-TIMEOUT ")) << asked_[0][0];
-  link.ReadExecuted(0, {TextResult(":3\r\n")});
+  link.ReadExecuted(0, {routing::TextResult(":3\r\n")});
   EXPECT_EQ(asked_.size(), 1u);
 }
 

@@ -39,7 +39,7 @@ void Client::Start() {
 
 void Client::Reconnect() {
   if (proxy_.running() && proxy_life_ == proxy_.life()) proxy_.router().Forget(order_);
-  order_ = proxy::ClientOrder();
+  order_ = routing::ClientOrder();
   proxy_life_ = proxy_.life();
   ++connection_;
   under_way_ = 0;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "pkg/base/random.h"
-#include "pkg/proxy/client_order.h"
+#include "pkg/routing/client_order.h"
 #include "pkg/testing/sim/op_log.h"
 #include "pkg/testing/sim/sim_proxy.h"
 #include "pkg/testing/sim/world.h"
@@ -57,7 +57,7 @@ class Client {
   const std::string name_;
   const bool reads_only_;
   Random random_;
-  proxy::ClientOrder order_;
+  routing::ClientOrder order_;
   uint64_t proxy_life_ = 0;
   uint64_t connection_ = 0;  // replies to an earlier one are not heard
   size_t under_way_ = 0;

@@ -32,8 +32,8 @@ server::ReplicaOptions DrawReplica(Random& random) {
   return options;
 }
 
-proxy::RouterOptions DrawRouter(Random& random) {
-  proxy::RouterOptions options;
+routing::RouterOptions DrawRouter(Random& random) {
+  routing::RouterOptions options;
   options.deadline = OneOf(random, {milliseconds(700), milliseconds(3000), milliseconds(10'000)});
   options.max_batch_ops = OneOf<size_t>(random, {1, 3, 512});
   return options;

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pkg/proxy/router.h"
+#include "pkg/routing/router.h"
 #include "pkg/server/replica.h"
 #include "pkg/testing/sim_network.h"
 
@@ -45,7 +45,7 @@ struct Scenario {
   std::chrono::milliseconds fault_time{0};  // then all is healed
   testing::NetworkOptions calm;             // the network without kWeather
   server::ReplicaOptions replica;
-  proxy::RouterOptions router;
+  routing::RouterOptions router;
 };
 
 }  // namespace kdb::sim

@@ -9,9 +9,9 @@
 
 namespace kdb::sim {
 
-class SimProxy::Link final : public proxy::ShardLink {
+class SimProxy::Link final : public routing::ShardLink {
  public:
-  Link(SimProxy& owner, SimServer& server, proxy::ShardLinkHandler& handler)
+  Link(SimProxy& owner, SimServer& server, routing::ShardLinkHandler& handler)
       : owner_(owner),
         stream_(Stream::Open(owner.world_, owner.endpoint_, *owner.executor_, server, handler)) {
     owner_.links_.push_back(this);
@@ -49,8 +49,8 @@ SimProxy::~SimProxy() { Kill(); }
 
 void SimProxy::Start(std::shared_ptr<const shard::SlotTable> table) {
   ++life_;
-  router_ = proxy::Router::Create(world_.scenario.router, *this, *executor_, clock_,
-                                  Random(world_.loop.random().Next()), metrics_);
+  router_ = routing::Router::Create(world_.scenario.router, *this, *executor_, clock_,
+                                    Random(world_.loop.random().Next()), metrics_);
   router_->SetCatalog(std::move(table));
   world_.trace.Note(name_, "started");
 }
@@ -71,8 +71,8 @@ void SimProxy::SetDrift(double ppm) {
   executor_->SetTimerRate(clock_.timer_rate());
 }
 
-std::unique_ptr<proxy::ShardLink> SimProxy::Connect(uint64_t, const std::string& address,
-                                                    proxy::ShardLinkHandler& handler) {
+std::unique_ptr<routing::ShardLink> SimProxy::Connect(uint64_t, const std::string& address,
+                                                      routing::ShardLinkHandler& handler) {
   return std::make_unique<Link>(*this, *servers_.at(address), handler);
 }
 

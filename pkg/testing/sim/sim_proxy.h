@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "pkg/obs/metrics.h"
-#include "pkg/proxy/router.h"
+#include "pkg/routing/router.h"
 #include "pkg/testing/fake_clock.h"
 #include "pkg/testing/sim/stream.h"
 #include "pkg/testing/sim/world.h"
@@ -18,7 +18,7 @@
 namespace kdb::sim {
 
 // Not thread-safe; Start and Kill are not called from its own tasks.
-class SimProxy final : private proxy::ShardLinkFactory {
+class SimProxy final : private routing::ShardLinkFactory {
  public:
   // All outlive it. `servers`: by address.
   SimProxy(World& world, int number, std::map<std::string, SimServer*> servers);
@@ -34,15 +34,15 @@ class SimProxy final : private proxy::ShardLinkFactory {
   const std::string& name() const { return name_; }
   testing::EndpointId endpoint() const { return endpoint_; }
   testing::SimExecutor& executor() { return *executor_; }
-  proxy::Router& router() { return *router_; }
+  routing::Router& router() { return *router_; }
   // Counts the starts: connections of an earlier life are gone.
   uint64_t life() const { return life_; }
 
  private:
   class Link;
 
-  std::unique_ptr<proxy::ShardLink> Connect(uint64_t gid, const std::string& address,
-                                            proxy::ShardLinkHandler& handler) override;
+  std::unique_ptr<routing::ShardLink> Connect(uint64_t gid, const std::string& address,
+                                              routing::ShardLinkHandler& handler) override;
 
   World& world_;
   const std::string name_;
@@ -51,7 +51,7 @@ class SimProxy final : private proxy::ShardLinkFactory {
   testing::FakeClock clock_;
   obs::Registry metrics_;
   std::unique_ptr<testing::SimExecutor> executor_;
-  std::unique_ptr<proxy::Router> router_;
+  std::unique_ptr<routing::Router> router_;
   std::vector<Link*> links_;  // open ones, oldest first
   uint64_t life_ = 0;
 };

@@ -9,15 +9,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::function<void(proxy::ShardLinkHandler&)> LeaderChanged(std::string leader) {
-  return [leader = std::move(leader)](proxy::ShardLinkHandler& h) { h.OnLeaderChanged(leader); };
+std::function<void(routing::ShardLinkHandler&)> LeaderChanged(std::string leader) {
+  return [leader = std::move(leader)](routing::ShardLinkHandler& h) { h.OnLeaderChanged(leader); };
 }
 
 }  // namespace
 
 std::shared_ptr<Stream> Stream::Open(World& world, testing::EndpointId proxy,
                                      testing::SimExecutor& executor, SimServer& server,
-                                     proxy::ShardLinkHandler& handler) {
+                                     routing::ShardLinkHandler& handler) {
   std::shared_ptr<Stream> stream(new Stream(world, proxy, executor, server, handler));
   milliseconds patience(500 + world.loop.random().Uniform(5000));
   std::weak_ptr<Stream> weak = stream;
@@ -33,14 +33,14 @@ std::shared_ptr<Stream> Stream::Open(World& world, testing::EndpointId proxy,
 }
 
 Stream::Stream(World& world, testing::EndpointId proxy, testing::SimExecutor& executor,
-               SimServer& server, proxy::ShardLinkHandler& handler)
+               SimServer& server, routing::ShardLinkHandler& handler)
     : world_(world), proxy_(proxy), executor_(executor), server_(server), handler_(&handler) {}
 
 void Stream::SendWrite(std::string batch) {
   ToServer([self = shared_from_this(), batch = std::move(batch)](SimServer& server) {
     server.replica().Write(batch, [self](absl::StatusOr<Payload> reply) {
       if (!reply.ok()) return self->ToProxy(LeaderChanged(self->server_.LeaderAddress()));
-      self->ToProxy([reply = *std::move(reply)](proxy::ShardLinkHandler& h) {
+      self->ToProxy([reply = *std::move(reply)](routing::ShardLinkHandler& h) {
         h.OnWriteReply(reply.view());
       });
     });
@@ -51,8 +51,9 @@ void Stream::SendRead(uint64_t id, std::string batch) {
   ToServer([self = shared_from_this(), id, batch = std::move(batch)](SimServer& server) {
     server.replica().Read(batch, id, [self](absl::StatusOr<Payload> reply) {
       if (!reply.ok()) return;  // the server is going, and the stream with it
-      self->ToProxy(
-          [reply = *std::move(reply)](proxy::ShardLinkHandler& h) { h.OnReadReply(reply.view()); });
+      self->ToProxy([reply = *std::move(reply)](routing::ShardLinkHandler& h) {
+        h.OnReadReply(reply.view());
+      });
     });
   });
 }
@@ -64,7 +65,7 @@ void Stream::OpenSession(uint64_t request_id) {
       std::string leader = session.ok() ? "" : self->server_.LeaderAddress();
       int64_t log_time = session.ok() ? session->log_time_ms : 0;
       self->ToProxy([request_id, number = session.ok() ? session->session : 0, log_time, refusal,
-                     leader](proxy::ShardLinkHandler& h) {
+                     leader](routing::ShardLinkHandler& h) {
         h.OnSessionOpened(request_id, number, log_time, refusal, leader);
       });
     });
@@ -129,7 +130,7 @@ void Stream::Reset() {
 
 void Stream::BreakAtProxy(const std::string& why) {
   to_server_->Close();
-  PostToHandler([self = shared_from_this(), why](proxy::ShardLinkHandler& h) {
+  PostToHandler([self = shared_from_this(), why](routing::ShardLinkHandler& h) {
     self->handler_ = nullptr;
     h.OnBroken(absl::UnavailableError(why));
   });

@@ -1,4 +1,4 @@
-// Command streams (proxy::ShardLink to server::Replica) over the simulated network: what
+// Command streams (routing::ShardLink to server::Replica) over the simulated network: what
 // frame_shard_link and command_stream do in servers.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "pkg/proxy/shard_link.h"
+#include "pkg/routing/shard_link.h"
 #include "pkg/testing/sim/pipe.h"
 #include "pkg/testing/sim/world.h"
 #include "pkg/testing/sim_loop.h"
@@ -21,7 +21,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
  public:
   static std::shared_ptr<Stream> Open(World& world, testing::EndpointId proxy,
                                       testing::SimExecutor& executor, SimServer& server,
-                                      proxy::ShardLinkHandler& handler);
+                                      routing::ShardLinkHandler& handler);
 
   // --- The proxy's end.
   void SendWrite(std::string batch);
@@ -42,10 +42,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   using Call = std::function<void(SimServer&)>;
-  using Answer = std::function<void(proxy::ShardLinkHandler&)>;
+  using Answer = std::function<void(routing::ShardLinkHandler&)>;
 
   Stream(World& world, testing::EndpointId proxy, testing::SimExecutor& executor, SimServer& server,
-         proxy::ShardLinkHandler& handler);
+         routing::ShardLinkHandler& handler);
 
   void ToServer(Call call);
   void ArriveAtServer(const Call& call);
@@ -58,7 +58,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const testing::EndpointId proxy_;
   testing::SimExecutor& executor_;
   SimServer& server_;
-  proxy::ShardLinkHandler* handler_;  // null: abandoned or broken
+  routing::ShardLinkHandler* handler_;  // null: abandoned or broken
   std::shared_ptr<Pipe> to_server_;
   std::shared_ptr<Pipe> to_proxy_;
   bool accepted_ = false;
