@@ -25,6 +25,10 @@ namespace {
 constexpr uint64_t kMaxUnflushedRangeDeletes = 200;
 constexpr size_t kBlockBytes = 8 << 10;
 constexpr int kCacheShardBits = 4;
+// Values from here on lie in files of their own: within a table they make blocks too large for a
+// shard of the cache, which every seek nearby would read from disk again.
+constexpr uint64_t kMinBlobBytes = 32 << 10;
+constexpr double kMostBlobGarbage = 0.5;  // of a file; then it is rewritten
 constexpr int kBloomBitsPerKey = 10;
 constexpr int kOpenFiles = 1000;
 
@@ -193,6 +197,7 @@ class RocksEngine final : public storage::Engine {
 
   uint64_t ApproximateBytes() const override {
     return Property(rocksdb::DB::Properties::kLiveSstFilesSize) +
+           Property(rocksdb::DB::Properties::kLiveBlobFileSize) +
            Property(rocksdb::DB::Properties::kCurSizeAllMemTables);
   }
   uint64_t UnflushedRangeDeletes() const override {
@@ -294,6 +299,11 @@ rocksdb::Options RocksOptions(const Options& options) {
   rocks.table_factory = TableFactory(options);
   rocks.compression = BestOf({rocksdb::kLZ4Compression, rocksdb::kSnappyCompression});
   rocks.bottommost_compression = BestOf({rocksdb::kZSTD, rocks.compression});
+  rocks.enable_blob_files = true;
+  rocks.min_blob_size = kMinBlobBytes;
+  rocks.blob_compression_type = rocks.compression;
+  rocks.enable_blob_garbage_collection = true;
+  rocks.blob_garbage_collection_force_threshold = kMostBlobGarbage;
   rocks.level_compaction_dynamic_level_bytes = true;
   rocks.max_open_files = kOpenFiles;
   rocks.compaction_readahead_size = 2 << 20;

@@ -1,6 +1,8 @@
 #include "pkg/rocks/rocks_engine.h"
 
+#include <chrono>
 #include <cstdlib>
+#include <map>
 #include <thread>
 
 #include "pkg/env/fault_file_system.h"
@@ -99,6 +101,45 @@ TEST_F(RocksEngineTest, ACheckpointIsTheStateOfItsMoment) {
   EXPECT_EQ(Get(*copy, "a"), "1");
   EXPECT_EQ(Get(*engine, "a"), "2");
   EXPECT_FALSE(engine->Checkpoint(dir_.Sub("copy")).ok());
+}
+
+TEST_F(RocksEngineTest, LargeValuesLieApartAndMakeRoomWhenReplaced) {
+  Random random(1);
+  auto value = [&random] {
+    std::string bytes(1 << 20, 0);
+    for (char& c : bytes) c = static_cast<char>(random.Next());
+    return bytes;
+  };
+  std::map<std::string, uint64_t> bytes;  // by kind of file
+  auto measure = [&] {
+    bytes.clear();
+    auto names = posix_->List(dir_.Sub("db"));
+    ASSERT_TRUE(names.ok()) << names.status();
+    for (const std::string& name : *names) {
+      auto size = posix_->FileSize(dir_.Sub("db/" + name));
+      if (size.ok()) bytes[name.substr(std::min(name.size(), name.find('.')))] += *size;
+    }
+  };
+  auto engine = Open();
+  std::string newest;
+  for (int round = 0; round < 40; ++round) {
+    newest = value();
+    ASSERT_TRUE(Put(*engine, "large" + std::to_string(round % 2), newest).ok());
+    ASSERT_TRUE(Put(*engine, "stays" + std::to_string(round), newest.substr(0, 50'000)).ok());
+    ASSERT_TRUE(engine->Flush().ok());
+    if (round == 0) {
+      measure();
+      EXPECT_LT(bytes[".sst"], 10'000u);
+      EXPECT_GT(bytes[".blob"], 1'000'000u);
+    }
+  }
+  EXPECT_EQ(Get(*engine, "large1"), newest);
+  EXPECT_GT(engine->ApproximateBytes(), 2'000'000u);
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  do {
+    measure();
+  } while (bytes[".blob"] > 20'000'000u && std::chrono::steady_clock::now() < deadline);
+  EXPECT_LT(bytes[".blob"], 20'000'000u);
 }
 
 TEST_F(RocksEngineTest, RefusesADirectoryThatIsOpenElsewhere) {

@@ -42,7 +42,8 @@ class PowerTest : public testing::Test {
   void Write(uint64_t number, Random& random) {
     auto batch = engine_->NewBatch();
     batch->Put("number", std::to_string(number));
-    batch->Put("k" + std::to_string(number), std::string(random.Uniform(2000), 'x'));
+    const uint64_t bytes = random.OneIn(20) ? 50'000 : random.Uniform(2000);
+    batch->Put("k" + std::to_string(number), std::string(bytes, 'x'));
     ASSERT_TRUE(engine_->Write(*batch).ok());
   }
 
