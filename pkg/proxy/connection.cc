@@ -107,23 +107,6 @@ const ClientInfo& Connection::info() {
   return info_;
 }
 
-void Connection::Close(CloseReason reason) {
-  if (closed_) return;
-  closed_ = true;
-  thread_.stats().NoteInput(-static_cast<int64_t>(kept_));
-  thread_.stats().NoteOutput(-static_cast<int64_t>(untaken_bytes()));
-  thread_.router().Forget(order_);
-  asio::error_code ignored;
-  socket_.close(ignored);
-  thread_.Remove(*this, reason);
-}
-
-void Connection::Drain() {
-  ended_ = true;
-  end_reason_ = CloseReason::kDrain;
-  thread_.MarkDirty(*this);
-}
-
 // --- Reading.
 
 void Connection::WaitReadable() {
@@ -168,7 +151,7 @@ bool Connection::ReadSome(std::string_view* data) {
     return false;
   }
   // What it sent before is answered: it may have closed only its side.
-  ended_ = true;
+  eof_ = ended_ = true;
   thread_.MarkDirty(*this);
   return false;
 }
@@ -299,14 +282,14 @@ void Connection::Complete(uint64_t number, std::string reply) {
 }
 
 void Connection::Turn() {
-  if (closed_) return;
+  if (closed_ || lingering_) return;
   const ConnectionLimits& limits = thread_.limits();
   if (!writing_) Write();
   if (closed_) return;
   bool over = untaken_bytes() > limits.max_output_bytes ||
               (untaken_bytes() > kFairOutput && thread_.output_over_total());
   if (over) return Close(CloseReason::kSlowReader);
-  if (Finished()) return Close(end_reason_);
+  if (Finished()) return Linger();
   if (!input_.empty() && !ended_ && MayRun()) TakeInput(input_);
   if (!closed_ && !ended_ && MayRun()) WaitReadable();
 }

@@ -36,7 +36,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Writes what it can, goes on reading if it may: once per turn of the loop in which anything
   // changed.
   void Turn();
-  // Reads no more; closes when what was read is answered.
+  // Runs no more; closes when what was read is answered and the client has the replies.
   void Drain();
   void Close(CloseReason reason);
   const ClientInfo& info();
@@ -64,6 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t untaken_bytes() const { return output_.bytes() + replies_.held_bytes(); }
   void Write();
   bool Finished() const;
+  void Linger();
+  void LingerOn();
 
   asio::ip::tcp::socket socket_;
   IoThread& thread_;
@@ -80,8 +82,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool writing_ = false;
   bool dirty_ = false;    // Turn is due
   bool blocked_ = false;  // the router will wake it
-  bool ended_ = false;    // reads no more: end of file, QUIT, a protocol error, drain
+  bool ended_ = false;    // runs no more: end of file, QUIT, a protocol error, drain
+  bool eof_ = false;
+  bool lingering_ = false;  // all is answered, and this side closed
   bool closed_ = false;
+  Clock::Duration linger_until_{};
   CloseReason end_reason_ = CloseReason::kClient;
 
   friend class IoThread;

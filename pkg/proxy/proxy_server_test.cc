@@ -33,6 +33,12 @@ class TinyShard final : public shardpb::Admin::Service {
     server_ = *rpc::Server::Start(loop_, "127.0.0.1:0", {this}, {{net::Service::kCommands, open}});
   }
   std::string address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
+  // Empty: none.
+  std::string Value(const std::string& key) {
+    MutexLock lock(mu_);
+    auto it = data_.find(key);
+    return it == data_.end() ? "" : it->second;
+  }
 
   grpc::Status Query(grpc::ServerContext*, const shardpb::QueryRequest*,
                      shardpb::QueryReply* reply) override {
@@ -123,7 +129,11 @@ class TinyShard final : public shardpb::Admin::Service {
 
 class Client {
  public:
-  explicit Client(int port) : socket_(io_) {
+  explicit Client(int port, int receive_buffer = 0) : socket_(io_) {
+    socket_.open(asio::ip::tcp::v4());
+    if (receive_buffer > 0) {
+      socket_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
+    }
     socket_.connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(port)});
   }
   void Send(const std::string& bytes) { asio::write(socket_, asio::buffer(bytes)); }
@@ -132,6 +142,19 @@ class Client {
     std::string bytes(n, '\0');
     asio::error_code error;
     bytes.resize(asio::read(socket_, asio::buffer(bytes), error));
+    return bytes;
+  }
+  void SendWhatItTakes(const std::string& bytes) {
+    asio::error_code ignored;
+    asio::write(socket_, asio::buffer(bytes), ignored);
+  }
+  // Up to an orderly end of the stream.
+  std::string ReadAll() {
+    std::string bytes;
+    asio::error_code error;
+    asio::read(socket_, asio::dynamic_buffer(bytes), error);
+    EXPECT_EQ(error, asio::error::eof) << error.message();
+    socket_.close();  // whoever sends gives up
     return bytes;
   }
   std::string Ask(const std::string& line, const std::string& expected) {
@@ -260,6 +283,26 @@ TEST_F(ProxyServerTest, DrainFinishesAndCloses) {
   EXPECT_EQ(idle.Read(1), "");
   EXPECT_EQ(busy.Read(1), "");
   server_->Stop();
+}
+
+// The client reads nothing until its connection has ended, and has sent more than the proxy read.
+TEST_F(ProxyServerTest, DrainLosesNoReplyOfACommandThatWasExecuted) {
+  Start();
+  Client client(server_->port(), /*receive_buffer=*/4096);
+  std::string commands;
+  for (int i = 1; i <= 200'000; ++i) {
+    commands += "SET k " + std::to_string(i) + "\r\nGET " + std::string(100, 'x') + "\r\n";
+  }
+  std::thread sender([&] { client.SendWhatItTakes(commands); });
+  while (shard_.Value("k").empty()) {
+  }
+  std::thread drain([&] { EXPECT_TRUE(server_->Drain(milliseconds(60'000))); });
+  while (server_->ready()) {
+  }
+  std::string replies = client.ReadAll();
+  sender.join();
+  drain.join();
+  EXPECT_EQ(std::count(replies.begin(), replies.end(), '+'), std::stoi(shard_.Value("k")));
 }
 
 TEST_F(ProxyServerTest, StopEndsWhatHangs) {
