@@ -38,6 +38,7 @@ constexpr std::chrono::milliseconds kPoll{50};
   execv(argv[0], argv);
   const char* why = strerrordesc_np(errno);  // strerror may allocate
   (void)!write(STDERR_FILENO, why, strlen(why));
+  (void)!write(STDERR_FILENO, "\n", 1);
   _exit(127);
 }
 

@@ -157,13 +157,12 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentStore::Publish(Blank blank, Segm
 absl::Status SegmentStore::Recycle(uint64_t id) {
   std::string path = PathOf(id);
   KDB_ASSIGN_OR_RETURN(uint64_t size, fs_.FileSize(path));
-  if (!MayKeep(size)) {
-    KDB_RETURN_IF_ERROR(fs_.Remove(path));
-    return fs_.SyncDir(dir_);
-  }
   std::string spare = NewSparePath();
-  KDB_RETURN_IF_ERROR(fs_.Rename(path, spare));
+  // A new name may need room that a full disk does not have; to give the segment back needs none.
+  bool keep = MayKeep(size) && fs_.Rename(path, spare).ok();
+  if (!keep) KDB_RETURN_IF_ERROR(fs_.Remove(path));
   KDB_RETURN_IF_ERROR(fs_.SyncDir(dir_));
+  if (!keep) return absl::OkStatus();
   MutexLock lock(mu_);
   spares_.push_back(std::move(spare));
   return absl::OkStatus();

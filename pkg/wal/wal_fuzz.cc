@@ -62,26 +62,29 @@ void WriteSegments(DiskImage& disk, ByteReader in) {
   }
 }
 
-}  // namespace
-}  // namespace kdb::wal
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kdb;
+void OpenWhatIsThere(std::string_view input) {
   DiskImage disk;
-  wal::WriteSegments(disk, ByteReader({reinterpret_cast<const char*>(data), size}));
-  wal::Options options{.segment_bytes = wal::kSegmentBytes, .spare_segments = 1, .seed = 1};
-  wal::Recovered recovered;
-  auto log = wal::Wal::Open(disk, "/", options, &recovered);
-  if (!log.ok()) return 0;
+  WriteSegments(disk, ByteReader(input));
+  Options options{.segment_bytes = kSegmentBytes, .spare_segments = 1, .seed = 1};
+  Recovered recovered;
+  auto log = Wal::Open(disk, "/", options, &recovered);
+  if (!log.ok()) return;
   if (recovered.first_index <= recovered.last_index) {
     auto entries = (*log)->Read(recovered.first_index, recovered.last_index + 1, SIZE_MAX);
     KDB_CHECK(entries.ok(), "{}", entries.status().ToString());
   }
   // What was accepted is accepted again.
-  wal::Recovered again;
+  Recovered again;
   log->reset();
-  auto second = wal::Wal::Open(disk, "/", options, &again);
+  auto second = Wal::Open(disk, "/", options, &again);
   KDB_CHECK(second.ok(), "{}", second.status().ToString());
   KDB_CHECK(again.last_index == recovered.last_index && again.hard_state == recovered.hard_state);
+}
+
+}  // namespace
+}  // namespace kdb::wal
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  kdb::wal::OpenWhatIsThere({reinterpret_cast<const char*>(data), size});
   return 0;
 }

@@ -151,6 +151,19 @@ TEST_F(WalTest, CutPrefixRecyclesWholeSegments) {
   EXPECT_EQ(log_.All().size(), 41 - first);
 }
 
+TEST_F(WalTest, CutPrefixRemovesWhatAFullDiskCannotRename) {
+  for (raft::Index i = 1; i <= 40; ++i) ASSERT_TRUE(log_.AppendSynced(i, i, 1, 2000).ok());
+  log_.fs().faults().Fail(FsOp::kRename, "", 0, absl::ResourceExhaustedError("no space"), 100);
+  ASSERT_TRUE(log_.wal().CutPrefix(20).ok());
+  log_.fs().faults().Clear();
+  raft::Index first = log_.wal().first_index();
+  EXPECT_GT(first, 10u);
+  ASSERT_TRUE(log_.AppendSynced(41, 41, 1, 2000).ok());
+  log_.CrashAndOpen();
+  EXPECT_EQ(log_.recovered().first_index, first);
+  EXPECT_EQ(log_.All().size(), 42 - first);
+}
+
 // Entries that were superseded after their segment's successor had begun keep the segment alive.
 TEST_F(WalTest, CutPrefixAfterSuperseding) {
   ASSERT_TRUE(log_.AppendSynced(1, 1, 20, 300).ok());
