@@ -144,7 +144,10 @@ class Load:
         summary = json.loads(out)
         self.test.add(operations=summary["operations"], unknown=summary["unknown"],
                       refused=sum(summary["refused"].values()), reconnects=summary["reconnects"])
-        if summary["wrong"] or summary["hung"] or summary["early"]:
+        # Where servers stand still for seconds, their answers make log time look older than it is: an op is given up
+        # sooner than need be, which is safe.
+        early = summary["early"] if instrumented.SLOWDOWN == 1 else {}
+        if summary["wrong"] or summary["hung"] or early:
             raise Failure(f"the load saw wrong errors, errors before the deadline, or no reply in 20 s: {summary}")
         return summary
 

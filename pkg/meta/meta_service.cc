@@ -11,14 +11,14 @@ namespace kdb::meta {
 namespace {
 
 constexpr std::chrono::seconds kMaxCall{30};
-constexpr std::chrono::milliseconds kMaxMargin{200};
+constexpr std::chrono::milliseconds kMaxMargin{500};
 
 // A little before the caller's, so that it gets an answer that says what was waited for.
 SteadyTime DeadlineOf(const grpc::CallbackServerContext& context) {
   using std::chrono::steady_clock;
   const auto left = std::min<std::chrono::nanoseconds>(
       context.deadline() - std::chrono::system_clock::now(), kMaxCall);
-  return steady_clock::now() + left - std::min<std::chrono::nanoseconds>(left / 10, kMaxMargin);
+  return steady_clock::now() + left - std::min<std::chrono::nanoseconds>(left / 5, kMaxMargin);
 }
 
 void Finish(grpc::ServerUnaryReactor& reactor, grpc::CallbackServerContext& context,
