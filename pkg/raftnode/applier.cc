@@ -46,12 +46,20 @@ void Applier::RunHere() {
     return ScheduleLocked();
   }
   ExecuteQueued();
+  {
+    MutexLock lock(mu_);
+    if (writes_since_read_ < kReadsLinger) {
+      ++writes_since_read_;
+      commit_wanted_ = true;
+    }
+  }
   ScheduleRest();
   work_mu_.Unlock();
 }
 
 void Applier::ExpectReads() {
   MutexLock lock(mu_);
+  writes_since_read_ = 0;
   if (queued_bytes_ == 0) return;
   commit_wanted_ = true;
   ScheduleLocked();

@@ -28,6 +28,8 @@ class Applier {
   // follower, and making visible what was executed. Commit is kept short, for entries wait behind
   // it.
   static constexpr std::chrono::milliseconds kLater{2};
+  // So many entries after a read, too, Commit follows at once: the next read shall not wait for it.
+  static constexpr int kReadsLinger = 64;
   static constexpr size_t kEnoughToExecute = 256 << 10;  // bytes
   static constexpr size_t kEnoughToCommit = 16 << 10;
   static constexpr std::chrono::milliseconds kRetryAfter{100};
@@ -90,6 +92,7 @@ class Applier {
   bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
   bool scheduled_later_ ABSL_GUARDED_BY(mu_) = false;
   bool commit_wanted_ ABSL_GUARDED_BY(mu_) = false;
+  int writes_since_read_ ABSL_GUARDED_BY(mu_) = kReadsLinger;
 
   // Held by whoever calls the state machine; taken before mu_. The raft role does not wait for it.
   Mutex work_mu_;

@@ -251,6 +251,19 @@ TEST_F(StagingApplierTest, AReadThatIsExpectedFindsItsPointVisible) {
   EXPECT_THAT(log_, ElementsAre("1", "read OK"));
 }
 
+TEST_F(StagingApplierTest, WhereReadsComeEntriesAreMadeVisibleAtOnce) {
+  applier_.ExpectReads();
+  Submit(1, 1);
+  EXPECT_THAT(log_, ElementsAre("1"));
+  executor_.RunReady();
+  EXPECT_EQ(machine_.visible, 1);
+  for (raft::Index i = 2; i < 2 + Applier::kReadsLinger; ++i) {
+    Submit(i, i);
+    executor_.RunReady();
+  }
+  EXPECT_LT(machine_.visible, machine_.executed);
+}
+
 TEST_F(StagingApplierTest, AFullDiskUndoesAllThatIsNotVisibleAndItIsExecutedAgainUnanswered) {
   Submit(1, 1);
   Submit(2, 20);
