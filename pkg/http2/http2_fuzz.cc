@@ -104,6 +104,7 @@ class Script {
       session_ = &session;
       Receive(std::string(kPreface) + Frame(kSettings, 0, 0, ""));
       while (alive_ && !in_.rest().empty()) Step();
+      session_ = nullptr;
     }
     KDB_CHECK(service_.held() == 0, "a call that is over is kept");
     KDB_CHECK(!deadlines_.earliest().has_value(), "what is over has a deadline");
