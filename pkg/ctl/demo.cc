@@ -6,9 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -17,6 +15,7 @@
 #include "pkg/ctl/demo_dir.h"
 #include "pkg/ctl/probe.h"
 #include "pkg/ctl/transcript.h"
+#include "pkg/env/errno_status.h"
 #include "pkg/env/file_system.h"
 #include "pkg/rpc/meta_client.h"
 
@@ -97,10 +96,9 @@ class Demo {
     for (const DemoProcess& p : processes_) {
       const std::string& program = p.spec.argv.front();
       if (::access(program.c_str(), X_OK) == 0) continue;
-      return absl::NotFoundError(
-          fmt::format("cannot run {}: {}; build it, or say where by "
-                      "--binaries",
-                      program, std::strerror(errno)));
+      absl::Status why = FromErrno("run", program);
+      return absl::Status(why.code(), fmt::format("{}; build it, or say where by --binaries",
+                                                  std::string(why.message())));
     }
     return absl::OkStatus();
   }
