@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -96,7 +97,7 @@ class Demo {
     for (const DemoProcess& p : processes_) {
       const std::string& program = p.spec.argv.front();
       if (::access(program.c_str(), X_OK) == 0) continue;
-      absl::Status why = FromErrno("run", program);
+      absl::Status why = ErrnoStatus(errno, "run", program);
       return absl::Status(why.code(), fmt::format("{}; build it, or say where by --binaries",
                                                   std::string(why.message())));
     }
