@@ -5,6 +5,7 @@
 #include "cmd/process/process.h"
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
+#include "pkg/config/addresses.h"
 #include "pkg/obs/admin_http.h"
 #include "pkg/proxy/proxy_server.h"
 
@@ -27,12 +28,16 @@ struct Flags {
 };
 
 void AddSettings(config::Settings& s, Flags* f) {
-  s.Add("listen", &f->proxy.listen, "host:port for Redis clients; several, comma-separated");
-  s.Add("kv-listen", &f->proxy.kv_listen, "host:port of the KV API (gRPC); empty: not served");
-  s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)");
-  s.Add("meta", &f->proxy.meta_seeds, "host:port of meta servers, comma-separated");
+  s.Add("listen", &f->proxy.listen, "host:port for Redis clients; several, comma-separated",
+        config::IsListenAddress);
+  s.Add("kv-listen", &f->proxy.kv_listen, "host:port of the KV API (gRPC); empty: not served",
+        config::IsListenAddressOrNone);
+  s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)",
+        config::IsListenAddress);
+  s.Add("meta", &f->proxy.meta_seeds, "host:port of meta servers, comma-separated",
+        config::IsPeerAddress);
   s.Add("kv", &f->proxy.kv_seeds,
-        "host:port of kv servers: asked for the catalog while meta is down");
+        "host:port of kv servers: asked for the catalog while meta is down", config::IsPeerAddress);
   s.Add("cluster", &f->proxy.cluster_id, "Cluster id; empty: that of the first catalog seen");
   s.Add("io-threads", &f->io_threads, "Threads that serve clients", 1, 256);
   s.Add("password-file", &f->proxy.password_file,

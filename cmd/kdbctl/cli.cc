@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "cmd/process/process.h"
-#include "pkg/net/address.h"
+#include "pkg/config/addresses.h"
 
 namespace kdb {
 namespace {
@@ -13,18 +13,12 @@ std::string OwnDirectory() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
-std::string NotAnAddress(const std::string& text) {
-  absl::StatusOr<net::HostPort> address = net::ParseAddress(text);
-  if (!address.ok()) return std::string(address.status().message());
-  return address->host.empty() ? text + " names no host" : "";
-}
-
 // Of a list, too: CLI11 checks before it splits what has a delimiter.
 const CLI::Validator kAddresses(
     [](std::string& text) {
       std::string error;
       for (const std::string& address : CLI::detail::split(text, ',')) {
-        if (error.empty()) error = NotAnAddress(address);
+        if (error.empty()) error = std::string(config::IsPeerAddress(address).message());
       }
       return error;
     },

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "pkg/base/status.h"
@@ -44,6 +46,26 @@ absl::Status OutOfRange(const std::string& got, const std::string& min, const st
   return absl::InvalidArgumentError(fmt::format("{} is out of range: {} to {}", got, min, max));
 }
 
+absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
+  try {
+    return YAML::LoadFile(path);
+  } catch (const std::exception& error) {  // YAML's own, or the stream's: path may be a directory
+    return absl::InvalidArgumentError(fmt::format("{}: {}", path, error.what()));
+  }
+}
+
+// A value, or where a list may be, several; nullopt for what is neither.
+std::optional<std::vector<std::string>> ValuesOf(const YAML::Node& node, bool may_be_list) {
+  if (node.IsScalar()) return {{node.Scalar()}};
+  if (!node.IsSequence() || !may_be_list) return std::nullopt;
+  std::vector<std::string> values;
+  for (const auto& element : node) {
+    if (!element.IsScalar()) return std::nullopt;
+    values.push_back(element.Scalar());
+  }
+  return values;
+}
+
 }  // namespace
 
 Settings::Settings(std::string program, std::string description, std::string version)
@@ -61,10 +83,12 @@ void Settings::AddSetting(const std::string& name, const std::string& help,
       Setting{name, std::move(text), std::move(set), is_list, is_flag, {}, nullptr}));
 }
 
-void Settings::Add(const std::string& name, std::string* value, const std::string& help) {
+void Settings::Add(const std::string& name, std::string* value, const std::string& help,
+                   Check check) {
   AddSetting(
       name, help, *value,
-      [value](const auto& v) {
+      [value, check](const auto& v) {
+        if (check != nullptr) KDB_RETURN_IF_ERROR(check(v.back()));
         *value = v.back();
         return absl::OkStatus();
       },
@@ -105,14 +129,16 @@ void Settings::Add(const std::string& name, uint64_t* value, const std::string& 
 }
 
 void Settings::Add(const std::string& name, std::vector<std::string>* value,
-                   const std::string& help) {
+                   const std::string& help, Check check) {
   AddSetting(
       name, help, fmt::format("{}", fmt::join(*value, ",")),
-      [value](const auto& v) {
+      [value, check](const auto& v) {
         value->clear();
         for (const std::string& item : v) {
           for (const std::string& part : CLI::detail::split(item, ',')) {
-            if (!part.empty()) value->push_back(part);
+            if (part.empty()) continue;
+            if (check != nullptr) KDB_RETURN_IF_ERROR(check(part));
+            value->push_back(part);
           }
         }
         return absl::OkStatus();
@@ -199,34 +225,38 @@ absl::StatusOr<Settings::Outcome> Settings::Parse(int argc, const char* const* a
 }
 
 absl::Status Settings::ParseFile(const std::string& path) {
-  YAML::Node root;
-  try {
-    root = YAML::LoadFile(path);
-  } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(fmt::format("{}: {}", path, error.what()));
-  }
+  KDB_ASSIGN_OR_RETURN(YAML::Node root, LoadYaml(path));
   if (root.IsNull()) return absl::OkStatus();
   if (!root.IsMap())
     return absl::InvalidArgumentError(fmt::format("{}: not a map of settings", path));
+  std::map<std::string, int> lines;
   for (const auto& item : root) {
-    std::string name = item.first.Scalar();
-    auto setting = std::find_if(settings_.begin(), settings_.end(),
-                                [&](const auto& s) { return s->name == name; });
-    std::string where = fmt::format("{}:{}: {}", path, item.first.Mark().line + 1, name);
-    if (setting == settings_.end()) {
+    const std::string name = item.first.Scalar();
+    const int line = item.first.Mark().line + 1;
+    const std::string where = fmt::format("{}:{}: {}", path, line, name);
+    const Setting* setting = Find(name);
+    if (setting == nullptr) {
       return absl::InvalidArgumentError(fmt::format("{}: unknown setting", where));
     }
-    std::vector<std::string> values;
-    if (item.second.IsScalar()) {
-      values.push_back(item.second.Scalar());
-    } else if (item.second.IsSequence() && (*setting)->is_list) {
-      for (const auto& element : item.second) values.push_back(element.Scalar());
-    } else {
-      return absl::InvalidArgumentError(fmt::format("{}: not a single value", where));
+    if (auto [first, inserted] = lines.emplace(name, line); !inserted) {
+      return absl::InvalidArgumentError(
+          fmt::format("{}: given in line {} already", where, first->second));
     }
-    KDB_RETURN_IF_ERROR(Set(**setting, values, where));
+    std::optional<std::vector<std::string>> values = ValuesOf(item.second, setting->is_list);
+    if (!values) {
+      return absl::InvalidArgumentError(fmt::format(
+          "{}: {}", where, setting->is_list ? "not a list of values" : "not a single value"));
+    }
+    KDB_RETURN_IF_ERROR(Set(*setting, *values, where));
   }
   return absl::OkStatus();
+}
+
+const Settings::Setting* Settings::Find(const std::string& name) const {
+  for (const auto& setting : settings_) {
+    if (setting->name == name) return setting.get();
+  }
+  return nullptr;
 }
 
 absl::Status Settings::Set(const Setting& setting, const std::vector<std::string>& values,

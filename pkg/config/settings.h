@@ -21,12 +21,17 @@ class Settings {
   Settings(std::string program, std::string description, std::string version);
   ~Settings();
 
+  // Of each value given, not of the default. The error says what is wrong with it.
+  using Check = absl::Status (*)(const std::string&);
+
   // `name` in kebab-case: --name and `name:`.
-  void Add(const std::string& name, std::string* value, const std::string& help);
+  void Add(const std::string& name, std::string* value, const std::string& help,
+           Check check = nullptr);
   void Add(const std::string& name, bool* value, const std::string& help);
   void Add(const std::string& name, uint64_t* value, const std::string& help, uint64_t min,
            uint64_t max);
-  void Add(const std::string& name, std::vector<std::string>* value, const std::string& help);
+  void Add(const std::string& name, std::vector<std::string>* value, const std::string& help,
+           Check check = nullptr);
   // One of `choices`.
   void AddChoice(const std::string& name, std::string* value, const std::string& help,
                  std::vector<std::string> choices);
@@ -50,6 +55,7 @@ class Settings {
                   std::function<absl::Status(const std::vector<std::string>&)> set, bool is_list,
                   bool is_flag);
   absl::Status ParseFile(const std::string& path);
+  const Setting* Find(const std::string& name) const;
   absl::Status Set(const Setting& setting, const std::vector<std::string>& values,
                    const std::string& where);
 

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "pkg/config/addresses.h"
+
 namespace kdb::config {
 namespace {
 
@@ -24,12 +26,12 @@ struct Bound {
 class SettingsTest : public ::testing::Test {
  protected:
   SettingsTest() : settings_("kdb-test", "A test.", "1.2.3") {
-    settings_.Add("listen", &bound_.listen, "address");
+    settings_.Add("listen", &bound_.listen, "address", IsListenAddress);
     settings_.Add("threads", &bound_.threads, "threads", 1, 64);
     settings_.AddBytes("cache", &bound_.cache, "cache", 1 << 10, 1 << 30);
     settings_.AddDuration("deadline", &bound_.deadline, "deadline", std::chrono::milliseconds(1),
                           std::chrono::minutes(1));
-    settings_.Add("seeds", &bound_.seeds, "seeds");
+    settings_.Add("seeds", &bound_.seeds, "seeds", IsPeerAddress);
     settings_.Add("fresh", &bound_.fresh, "fresh");
     settings_.AddChoice("format", &bound_.format, "format", {"text", "json"});
   }
@@ -86,6 +88,14 @@ TEST_F(SettingsTest, ErrorsNameTheSetting) {
               HasSubstr("not one of text, json"));
 }
 
+TEST_F(SettingsTest, AddressesAreChecked) {
+  EXPECT_THAT(std::string(Parse({"--listen", "nowhere"}).message()),
+              HasSubstr("--listen: 'nowhere' is not host:port"));
+  EXPECT_THAT(std::string(Parse({"--seeds", "a:1,b"}).message()),
+              HasSubstr("--seeds: 'b' is not host:port"));
+  EXPECT_TRUE(Parse({"--seeds", "a:1,b:2", "--listen", ":0"}).ok());
+}
+
 TEST_F(SettingsTest, FileErrorsNameFileAndLine) {
   std::string unknown = WriteFile("threads: 2\nthread: 3\n");
   EXPECT_THAT(std::string(Parse({"--config", unknown.c_str()}).message()),
@@ -93,8 +103,48 @@ TEST_F(SettingsTest, FileErrorsNameFileAndLine) {
   std::string range = WriteFile("threads: 0\n");
   EXPECT_THAT(std::string(Parse({"--config", range.c_str()}).message()),
               HasSubstr("settings_test.yaml:1: threads: 0 is out of range"));
+  std::string nested = WriteFile("seeds: [a:1, [b:2]]\n");
+  EXPECT_THAT(std::string(Parse({"--config", nested.c_str()}).message()),
+              HasSubstr("settings_test.yaml:1: seeds: not a list of values"));
   EXPECT_THAT(std::string(Parse({"--config", "/nonexistent.yaml"}).message()),
               HasSubstr("/nonexistent.yaml"));
+}
+
+TEST_F(SettingsTest, ADirectoryIsNoFile) {
+  std::string directory = ::testing::TempDir();
+  absl::Status status = Parse({"--config", directory.c_str()});
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(directory));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Is a directory"));
+}
+
+TEST_F(SettingsTest, ASettingIsGivenOnce) {
+  std::string twice = WriteFile("threads: 2\nfresh: true\nthreads: 3\n");
+  EXPECT_THAT(std::string(Parse({"--config", twice.c_str()}).message()),
+              HasSubstr("settings_test.yaml:3: threads: given in line 1 already"));
+}
+
+TEST(AddressesTest, OfListeners) {
+  for (const char* good : {"h:1", ":1", "127.0.0.1:0", "[::1]:65535"}) {
+    EXPECT_TRUE(IsListenAddress(good).ok()) << good;
+  }
+  for (const char* bad : {"", "h", "h:", "h:x", "h:65536", "h:-1", "h:1,h:2", "::1:1", "[::1]"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(IsListenAddress(bad))) << bad;
+  }
+}
+
+TEST(AddressesTest, OfListenersThatMayBeOff) {
+  EXPECT_TRUE(IsListenAddressOrNone("").ok());
+  EXPECT_TRUE(IsListenAddressOrNone("h:1").ok());
+  EXPECT_FALSE(IsListenAddressOrNone("h").ok());
+}
+
+TEST(AddressesTest, OfPeers) {
+  EXPECT_TRUE(IsPeerAddress("h:1").ok());
+  EXPECT_TRUE(IsPeerAddress("[::1]:1").ok());
+  for (const char* bad : {"", "h", ":1", "h:0", "h:00", "h:65536"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(IsPeerAddress(bad))) << bad;
+  }
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
+#include "pkg/base/host_port.h"
 #include "pkg/base/status.h"
 
 namespace kdb::net {
@@ -19,25 +19,6 @@ absl::Status CannotListen(const std::string& address, const asio::error_code& er
 }
 
 }  // namespace
-
-absl::StatusOr<HostPort> ParseAddress(std::string_view address) {
-  size_t colon = address.rfind(':');
-  uint16_t port = 0;
-  bool numeric = colon != std::string_view::npos;
-  if (numeric) {
-    const char* end = address.data() + address.size();
-    auto parsed = std::from_chars(address.data() + colon + 1, end, port);
-    numeric = parsed.ec == std::errc() && parsed.ptr == end;
-  }
-  if (!numeric) {
-    return absl::InvalidArgumentError(fmt::format("{} is not host:port", address));
-  }
-  std::string_view host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  return HostPort{std::string(host), std::string(address.substr(colon + 1))};
-}
 
 std::string FormatAddress(const tcp::endpoint& endpoint) {
   std::string host = endpoint.address().to_string();

@@ -15,6 +15,7 @@
 #include <span>
 #include <utility>
 
+#include "pkg/base/host_port.h"
 #include "pkg/base/status.h"
 #include "pkg/net/address.h"
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <nlohmann/json.hpp>
@@ -44,6 +45,13 @@ Logger NewLogger(std::string_view process, std::string_view instance, LogFormat 
 
 Logger NullLogger() {
   return std::make_shared<spdlog::logger>("null", std::make_shared<spdlog::sinks::null_sink_st>());
+}
+
+Logger StreamLogger(std::ostream& out) {
+  auto logger = std::make_shared<spdlog::logger>(
+      "stream", std::make_shared<spdlog::sinks::ostream_sink_mt>(out));
+  logger->set_pattern("%l: %v");
+  return logger;
 }
 
 absl::Status SetLogLevel(spdlog::logger& logger, std::string_view level) {

@@ -4,6 +4,7 @@
 
 #include <spdlog/logger.h>
 
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ using Logger = std::shared_ptr<spdlog::logger>;
 Logger NewLogger(std::string_view process, std::string_view instance, LogFormat format);
 // Drops everything: for tests.
 Logger NullLogger();
+// A line "level: message" each: for tests. `out` outlives it.
+Logger StreamLogger(std::ostream& out);
 // trace, debug, info, warn, error. INVALID_ARGUMENT names the others.
 absl::Status SetLogLevel(spdlog::logger& logger, std::string_view level);
 

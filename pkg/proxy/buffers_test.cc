@@ -1,8 +1,10 @@
 // Replies in order, bytes on their way out, passwords.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "pkg/base/random.h"
 #include "pkg/proxy/output_buffer.h"
@@ -100,6 +102,28 @@ TEST(PasswordsTest, EveryLineIsValidAndAChangeIsRead) {
   write("\n");
   EXPECT_FALSE(passwords.Reload().ok());
   EXPECT_TRUE(passwords.Accepts("new"));
+}
+
+TEST(PasswordsTest, AnErrorThatLastsIsLoggedOnce) {
+  std::string path = ::testing::TempDir() + "/unreadable_passwords";
+  auto write = [&path] { std::ofstream(path) << "word\n"; };
+  std::ostringstream log;
+  Passwords passwords(path, obs::StreamLogger(log));
+  write();
+  ASSERT_TRUE(passwords.Reload().ok());
+  passwords.Check();
+  EXPECT_EQ(log.str(), "");
+  for (int i = 0; i < 2; ++i) {
+    std::remove(path.c_str());
+    for (int check = 0; check < 3; ++check) passwords.Check();
+    write();
+    for (int check = 0; check < 3; ++check) passwords.Check();
+  }
+  const std::string one_time = fmt::format(
+      "error: password file {0}: cannot be read, or is empty; the passwords stay as they were\n"
+      "info: password file {0} is readable again\n",
+      path);
+  EXPECT_EQ(log.str(), one_time + one_time);
 }
 
 }  // namespace

@@ -55,6 +55,18 @@ absl::Status Passwords::Reload() {
   return absl::OkStatus();
 }
 
+void Passwords::Check() {
+  std::string error(Reload().message());
+  MutexLock lock(mu_);
+  if (error == logged_error_) return;
+  if (error.empty()) {
+    logger_->info("password file {} is readable again", path_);
+  } else {
+    logger_->error("{}; the passwords stay as they were", error);
+  }
+  logged_error_ = std::move(error);
+}
+
 bool Passwords::Accepts(std::string_view password) const {
   MutexLock lock(mu_);
   bool accepted = false;

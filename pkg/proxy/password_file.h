@@ -22,6 +22,8 @@ class Passwords {
   // Reads the file if it changed since. On an error the passwords stay as they are; before the
   // first success nobody gets in.
   absl::Status Reload();
+  // Reload, from time to time: logs an error when it appears and when it is gone.
+  void Check();
   bool required() const { return !path_.empty(); }
   bool Accepts(std::string_view password) const;
 
@@ -32,6 +34,7 @@ class Passwords {
   mutable Mutex mu_;
   std::vector<std::string> valid_ ABSL_GUARDED_BY(mu_);
   std::string content_ ABSL_GUARDED_BY(mu_);
+  std::string logged_error_ ABSL_GUARDED_BY(mu_);  // that lasts
 };
 
 }  // namespace kdb::proxy

@@ -65,7 +65,6 @@ class ProxyServerImpl final : public ProxyServer {
   std::vector<IoThread*> Threads() const;
   void WatchCatalog();
   void OnCatalog(const catalog::Catalog& catalog);
-  void CheckPasswords();
 
   const ProxyOptions options_;
   const Clock& clock_;
@@ -95,6 +94,11 @@ absl::Status ProxyServerImpl::Start() {
   if (options_.meta_seeds.empty() && options_.kv_seeds.empty()) {
     return absl::InvalidArgumentError("neither meta nor kv servers are given to start from");
   }
+  if (options_.max_bulk_bytes > options_.max_request_bytes) {
+    return absl::InvalidArgumentError(fmt::format(
+        "max-bulk, {} bytes, is more than max-request, {} bytes, which holds all arguments",
+        options_.max_bulk_bytes, options_.max_request_bytes));
+  }
   KDB_RETURN_IF_ERROR(passwords_.Reload());
   CreateThreads();
   KDB_RETURN_IF_ERROR(Listen());
@@ -105,7 +109,7 @@ absl::Status ProxyServerImpl::Start() {
   if (kv_server_ != nullptr) kv_server_->Start();
   housekeeping_ = NewThreadExecutor("housekeeping");
   password_check_ =
-      std::make_unique<Periodic>(*housekeeping_, kPasswordCheck, [this] { CheckPasswords(); });
+      std::make_unique<Periodic>(*housekeeping_, kPasswordCheck, [this] { passwords_.Check(); });
   return absl::OkStatus();
 }
 
@@ -171,11 +175,6 @@ void ProxyServerImpl::OnCatalog(const catalog::Catalog& catalog) {
   }
   for (const auto& thread : threads_) thread->SetCatalog(*table);
   loaded_.store(true);
-}
-
-void ProxyServerImpl::CheckPasswords() {
-  absl::Status status = passwords_.Reload();
-  if (!status.ok()) logger_->error("{}", std::string(status.message()));
 }
 
 bool ProxyServerImpl::alive() {

@@ -259,6 +259,17 @@ TEST_F(ProxyServerTest, RefusesMoreThanMaxClients) {
   Expect(first, "PING", "+PONG\r\n");
 }
 
+TEST_F(ProxyServerTest, RefusesAnArgumentLargerThanItsRequest) {
+  options_.meta_seeds = {"127.0.0.1:1"};
+  options_.max_request_bytes = options_.max_bulk_bytes - 1;
+  obs::Registry metrics;
+  SystemClock clock;
+  auto server = ProxyServer::Create(options_, clock, Random(1), metrics, obs::NullLogger());
+  absl::Status status = server->Start();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_NE(status.message().find("max-bulk"), absl::string_view::npos) << status;
+}
+
 TEST_F(ProxyServerTest, AsksForThePassword) {
   options_.password_file = ::testing::TempDir() + "/proxy_passwords";
   std::ofstream(options_.password_file) << "one\ntwo\n";
