@@ -16,7 +16,7 @@ void StateHub::Publish(const StatePtr& state) {
     changed_.NotifyAll();
   }
   // Outside the lock: a subscriber may end here.
-  for (const auto& subscriber : subscribers) subscriber->OnState(state);
+  for (const auto& subscriber : subscribers) subscriber->OnChange();
 }
 
 StatePtr StateHub::Latest() const {
@@ -54,13 +54,12 @@ bool StateHub::stopped() const {
 }
 
 void StateHub::Subscribe(const std::shared_ptr<Subscriber>& subscriber) {
-  StatePtr latest;
   {
     MutexLock lock(mu_);
     subscribers_.push_back(subscriber);
-    latest = latest_;
+    if (latest_ == nullptr) return;
   }
-  if (latest != nullptr) subscriber->OnState(latest);
+  subscriber->OnChange();
 }
 
 }  // namespace kdb::meta

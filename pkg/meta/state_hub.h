@@ -23,8 +23,9 @@ class StateHub {
   class Subscriber {
    public:
     virtual ~Subscriber() = default;
-    // A newer state is there. Called on the apply role: must not block.
-    virtual void OnState(const StatePtr& state) = 0;
+    // There may be a newer state: see Latest. None is handed over, since calls come from several
+    // threads, that of an older state perhaps last. Must not block: the apply role is one of them.
+    virtual void OnChange() = 0;
   };
 
   // States come in order.
@@ -43,7 +44,7 @@ class StateHub {
   void Stop();
   bool stopped() const;
 
-  // `subscriber` gets the latest state at once, if there is one, and every later one while it
+  // `subscriber` is told at once of the latest state, if there is one, and of later ones while it
   // lives.
   void Subscribe(const std::shared_ptr<Subscriber>& subscriber);
 

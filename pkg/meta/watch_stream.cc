@@ -5,28 +5,27 @@
 namespace kdb::meta {
 
 grpc::ServerWriteReactor<metapb::WatchReply>* WatchStream::Start(StateHub& hub, uint64_t version) {
-  std::shared_ptr<WatchStream> stream(new WatchStream(version));
+  std::shared_ptr<WatchStream> stream(new WatchStream(hub, version));
   stream->self_ = stream;
   hub.Subscribe(stream);
   return stream.get();
 }
 
 bool WatchStream::TakeNextLocked() {
-  if (writing_ || finished_ || cancelled_ || newest_ == nullptr) return false;
-  if (newest_->catalog().version() <= sent_) return false;
-  *reply_.mutable_catalog() = newest_->catalog();
-  sent_ = newest_->catalog().version();
-  newest_ = nullptr;
+  if (writing_ || finished_ || cancelled_) return false;
+  StatePtr latest = hub_.Latest();
+  if (latest == nullptr || latest->catalog().version() <= sent_) return false;
+  *reply_.mutable_catalog() = latest->catalog();
+  sent_ = latest->catalog().version();
   writing_ = true;
   return true;
 }
 
 // gRPC may call back from within StartWrite and Finish: neither is called under the mutex.
 
-void WatchStream::OnState(const StatePtr& state) {
+void WatchStream::OnChange() {
   {
     MutexLock lock(mu_);
-    newest_ = state;
     if (!TakeNextLocked()) return;
   }
   StartWrite(&reply_);

@@ -16,26 +16,26 @@ namespace kdb::meta {
 class WatchStream final : public grpc::ServerWriteReactor<metapb::WatchReply>,
                           public StateHub::Subscriber {
  public:
-  // `version`: the newest that the caller has.
+  // `version`: the newest that the caller has. `hub` outlives the call.
   static grpc::ServerWriteReactor<metapb::WatchReply>* Start(StateHub& hub, uint64_t version);
 
-  void OnState(const StatePtr& state) override;
+  void OnChange() override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
  private:
-  explicit WatchStream(uint64_t version) : sent_(version) {}
-  // Takes the newest state to be written, if there is one and nothing is in the way.
+  WatchStream(StateHub& hub, uint64_t version) : hub_(hub), sent_(version) {}
+  // Takes the newest state to be written, if it was not yet and nothing is in the way.
   bool TakeNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  StateHub& hub_;
   // Shared with the hub's calls; given up in OnDone.
   std::shared_ptr<WatchStream> self_;
   metapb::WatchReply reply_;  // of the write that is under way
 
   Mutex mu_;
   uint64_t sent_ ABSL_GUARDED_BY(mu_);
-  StatePtr newest_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
