@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 constexpr char kProgram[] = "kdb-kv";
 
 struct Flags {
-  server::KvOptions kv{.listen = "127.0.0.1:8088",
+  server::KvOptions kv{.listen = {.address = "127.0.0.1:8088"},
                        .admin_listen = "127.0.0.1:9088",
                        .meta_seeds = {},
                        .version = process::kVersion,
@@ -26,7 +26,7 @@ struct Flags {
 void AddSettings(config::Settings& s, Flags* f) {
   raftnode::Options& raft = f->kv.member.replica.raft;
   s.Add("data-dir", &f->kv.member.data_dir, "Directory of this replica's data (required)");
-  s.Add("listen", &f->kv.listen, "host:port of gRPC and of the frame protocol");
+  process::AddPortSettings(s, &f->kv.listen);
   s.Add("admin-listen", &f->kv.admin_listen, "host:port of metrics and probes (HTTP)");
   s.Add("meta", &f->kv.meta_seeds, "host:port of meta servers, comma-separated");
   s.Add("reader-threads", &f->kv.member.reader_threads, "Threads that execute reads", 1, 256);
@@ -69,7 +69,7 @@ absl::Status Run(int argc, char** argv) {
   KDB_ASSIGN_OR_RETURN(auto server, server::KvServer::Start(
                                         flags.kv, *fs, clock, open_engine, logger,
                                         [&](const absl::Status& s) { process::Die(*logger, s); }));
-  logger->info("serves on {}, metrics on port {}", flags.kv.listen, server->admin_port());
+  logger->info("serves on {}, metrics on port {}", flags.kv.listen.address, server->admin_port());
   process::WaitForSignal(*logger);
   return absl::OkStatus();
 }

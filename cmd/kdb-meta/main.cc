@@ -25,11 +25,11 @@ struct Flags {
 };
 
 void AddSettings(config::Settings& s, Flags* f) {
-  f->meta.listen = "127.0.0.1:8080";
+  f->meta.listen.address = "127.0.0.1:8080";
   f->meta.version = process::kVersion;
   f->meta.raft.wal.segment_bytes = 4 << 20;
   s.Add("data-dir", &f->meta.data_dir, "Directory of this replica's data (required)");
-  s.Add("listen", &f->meta.listen, "host:port of gRPC and of the frame protocol");
+  process::AddPortSettings(s, &f->meta.listen);
   s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)");
   s.AddDuration("tick", &f->meta.raft.tick, "Raft's unit of time", milliseconds(5),
                 milliseconds(10'000));
@@ -75,7 +75,7 @@ absl::Status Run(int argc, char** argv) {
                                              {.live = [&] { return server->Alive(); },
                                               .ready = [&] { return server->Ready(); },
                                               .started = [&] { return Started(*server); }}));
-  logger->info("serves on {}, metrics on port {}", flags.meta.listen, http->port());
+  logger->info("serves on {}, metrics on port {}", flags.meta.listen.address, http->port());
   process::WaitForSignal(*logger);
   return absl::OkStatus();
 }

@@ -34,6 +34,16 @@ obs::Logger NewLogger(const std::string& program, const LogSettings& log) {
   return logger;
 }
 
+void AddPortSettings(config::Settings& settings, rpc::ServerOptions* port) {
+  using std::chrono::milliseconds;
+  settings.Add("listen", &port->address, "host:port of gRPC and of the frame protocol");
+  settings.Add("max-connections", &port->max_connections, "Connections to this port", 16,
+               1'000'000);
+  settings.AddDuration("preface-timeout", &port->preface_timeout,
+                       "A new connection says what it speaks within this time", milliseconds(100),
+                       milliseconds(600'000));
+}
+
 void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
   sigset_t set = Signals();

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "pkg/config/settings.h"
 #include "pkg/obs/log.h"
+#include "pkg/rpc/server.h"
 
 namespace kdb::process {
 
@@ -20,6 +21,9 @@ struct LogSettings {
 
 void AddLogSettings(config::Settings& settings, LogSettings* log);
 obs::Logger NewLogger(const std::string& program, const LogSettings& log);
+
+// listen, max-connections and preface-timeout: a server's port of gRPC and frames.
+void AddPortSettings(config::Settings& settings, rpc::ServerOptions* port);
 
 // Blocks SIGINT and SIGTERM in this thread and those it starts, and ignores SIGPIPE: call it first.
 void BlockSignals();

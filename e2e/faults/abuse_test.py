@@ -19,6 +19,7 @@ from prober import Prober
 
 MAX_BULK = 16 << 20
 IDLE = 10_000
+STRANGERS = 2_000
 IDLE_BYTES = 16 << 10
 PIPELINE = 100_000
 MOST_RSS = 700 << 20  # of any server: 16 MiB values on their way through every queue included
@@ -111,6 +112,32 @@ def garbage(test, cluster):
             client.send(data)
             expect_error(f"reply to {data}", client.reply(), error)
             expect("after a protocol error", client.reader.read(), b"")
+
+
+def strangers(test, cluster):
+    """More connections that say nothing, or not what they speak, than a server keeps."""
+    for process in cluster.processes():
+        if not process["name"].startswith(("kv", "meta")):
+            continue
+        port = int(process["address"].rsplit(":", 1)[1])
+        connections = []
+        try:
+            for i in range(STRANGERS):
+                connections.append(socket.create_connection(("127.0.0.1", port), timeout=REPLY_S))
+                if i % 4 == 0:
+                    connections[-1].send(b"KDB" if i % 8 else b"PRI * HT")
+                if i % 100 == 0:
+                    time.sleep(0.02)  # the backlog of the listening socket
+            open_files = len(list(pathlib.Path(f"/proc/{process['pid']}/fd").iterdir()))
+            if open_files > STRANGERS:
+                raise Failure(f"{process['name']} has {open_files} descriptors open")
+            displaced = [line for line in http(process["admin"], "/metrics")[1].splitlines()
+                         if line.startswith('kdb_server_connections_refused_total{reason="displaced"}')]
+            if not displaced or float(displaced[0].split()[1]) < 1:
+                raise Failure(f"{process['name']} kept them all: {displaced}")
+        finally:
+            for s in connections:
+                s.close()
 
 
 def half_open(test, cluster):
@@ -256,8 +283,8 @@ def abuse(test):
         raise Skip("no /proc")
     with Cluster(test.build, test.work / "cluster") as cluster:
         with kv_api_abuse.SilentClients(cluster.process("proxy-0")["kv_api"]) as silent:
-            scenes = (garbage, half_open, limits, pipeline, idle_connections, slow_reader, large_replies, kv_api_abuse.floods,
-                      silent.check)
+            scenes = (garbage, strangers, half_open, limits, pipeline, idle_connections, slow_reader, large_replies,
+                      kv_api_abuse.floods, silent.check)
             play_all(test, [lambda scene=scene: witnessed(test, cluster, scene) for scene in scenes])
         check_memory(test, cluster)
 

@@ -10,7 +10,6 @@
 #include "pkg/meta/admin_service.h"
 #include "pkg/meta/founding.h"
 #include "pkg/meta/meta_service.h"
-#include "pkg/rpc/server.h"
 
 namespace kdb::meta {
 namespace {
@@ -96,11 +95,12 @@ absl::Status Server::Listen() {
                                              options_.version});
   auto raft = [this](auto) { return raft_service_.Open(); };
   KDB_ASSIGN_OR_RETURN(
-      server_, rpc::Server::Start(loop_, options_.listen, {&*meta_service_, &*admin_service_},
-                                  {{net::Service::kRaft, raft}}));
+      server_,
+      rpc::Server::Start(options_.listen, {loop_, env_.clock, env_.metrics, env_.logger},
+                         {&*meta_service_, &*admin_service_}, {{net::Service::kRaft, raft}}));
   port_ = server_->port();
   env_.logger->info("meta server {} listens on {} (port {})", founding_->identity().uuid,
-                    options_.listen, port_);
+                    options_.listen.address, port_);
   return absl::OkStatus();
 }
 
@@ -177,7 +177,7 @@ StartupProgress Server::progress() const {
 absl::StatusOr<std::unique_ptr<MetaServer>> MetaServer::Start(const ServerOptions& options,
                                                               const Environment& env) {
   if (options.data_dir.empty()) return absl::InvalidArgumentError("data_dir is empty");
-  if (options.listen.empty()) return absl::InvalidArgumentError("listen is empty");
+  if (options.listen.address.empty()) return absl::InvalidArgumentError("listen is empty");
   auto server = std::make_unique<Server>(options, env);
   KDB_RETURN_IF_ERROR(server->Open());
   return server;

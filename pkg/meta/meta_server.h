@@ -9,13 +9,14 @@
 #include "absl/status/statusor.h"
 #include "pkg/meta/group_member.h"
 #include "pkg/meta/reconciler.h"
+#include "pkg/rpc/server.h"
 
 namespace kdb::meta {
 
 struct ServerOptions {
-  std::string data_dir;    // created if missing; locked while the server lives
-  std::string listen;      // host:port of the gRPC services; port 0: any
-  raftnode::Options raft;  // wal_dir is set from data_dir
+  std::string data_dir;       // created if missing; locked while the server lives
+  rpc::ServerOptions listen;  // gRPC and frames
+  raftnode::Options raft;     // wal_dir is set from data_dir
   rpc::TransportOptions transport;
   ReconcilerOptions reconciler;
   uint64_t max_apply_lag = 1000;  // entries; more, and the server is not ready
@@ -43,7 +44,7 @@ class MetaServer {
   // Ends calls with UNAVAILABLE, marks the log cleanly.
   virtual ~MetaServer() = default;
 
-  virtual int port() const = 0;
+  virtual int port() const = 0;  // gRPC and frames
   // For the health port. OK while the event loop turns; says nothing of the group.
   virtual absl::Status Alive() const = 0;
   // OK: a voter that knows its leader and has applied nearly all that is committed. Else why not.

@@ -145,7 +145,7 @@ grpc::ServerUnaryReactor* FakeKv::Query(grpc::CallbackServerContext* context,
 
 MetaProcess::MetaProcess(const std::string& dir) : fs_(NewPosixFileSystem()) {
   options_.data_dir = dir;
-  options_.listen = "127.0.0.1:0";
+  options_.listen.address = "127.0.0.1:0";
   options_.raft.tick = std::chrono::milliseconds(20);
   options_.raft.min_free_bytes = 0;
   options_.reconciler.interval = std::chrono::milliseconds(100);
@@ -172,7 +172,7 @@ void MetaProcess::Start() {
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   address_ = fmt::format("127.0.0.1:{}", server_->port());
-  options_.listen = address_;
+  options_.listen.address = address_;
 }
 
 void MetaProcess::Stop() {

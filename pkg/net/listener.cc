@@ -19,6 +19,10 @@ using asio::ip::tcp;
 constexpr size_t kMaxOpenings = 1024;
 // When there are no descriptors left, trying at once would only burn a core.
 constexpr auto kErrorPause = std::chrono::milliseconds(100);
+// At the limit, who has ended is looked for no more often: it takes a system call for each.
+constexpr auto kLookPause = std::chrono::milliseconds(100);
+// Below it, whenever there are twice as many as were left, and at least so many.
+constexpr size_t kMinLookAt = 64;
 
 // For connections that are told why they are refused and then end.
 class Refused final : public Handler {
@@ -38,9 +42,14 @@ class Listener::Opening : public std::enable_shared_from_this<Listener::Opening>
   void Start() {
     timer_.expires_after(listener_->options_.opening_timeout);
     timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
-      if (!stopped) self->End();
+      if (!stopped) self->End(Event::kSilent);
     });
     Read();
+  }
+
+  void End(Event why) {
+    if (listener_ != nullptr) listener_->options_.on_event(why);
+    End();
   }
 
   // The listener is gone, or the connection is of no use.
@@ -86,7 +95,12 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(Loop& loop, Options op
 }
 
 Listener::Listener(Loop& loop, Options options, tcp::acceptor acceptor)
-    : loop_(loop), options_(std::move(options)), acceptor_(std::move(acceptor)), pause_(loop.io()) {
+    : loop_(loop),
+      options_(std::move(options)),
+      acceptor_(std::move(acceptor)),
+      pause_(loop.io()),
+      look_again_(loop.io()),
+      look_at_(kMinLookAt) {
   asio::error_code ignored;
   port_ = acceptor_.local_endpoint(ignored).port();
 }
@@ -96,6 +110,7 @@ Listener::~Listener() {
     asio::error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    look_again_.cancel();
     while (!openings_.empty()) std::shared_ptr(openings_.back())->End();
     for (const auto& weak : connections_) {
       if (std::shared_ptr<Connection> connection = weak.lock()) connection->Close();
@@ -109,15 +124,46 @@ void Listener::AcceptNext() {
   acceptor_.async_accept([this](const asio::error_code& error, tcp::socket socket) {
     if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
     if (error) {
+      options_.on_event(Event::kNoDescriptor);
       pause_.expires_after(kErrorPause);
       return pause_.async_wait([this](const asio::error_code& stopped) {
         if (!stopped) AcceptNext();
       });
     }
-    if (openings_.size() == kMaxOpenings) std::shared_ptr(openings_.front())->End();
-    openings_.push_back(std::make_shared<Opening>(*this, std::move(socket)));
-    openings_.back()->Start();
+    OnAccepted(std::move(socket));
     AcceptNext();
+  });
+}
+
+void Listener::OnAccepted(tcp::socket socket) {
+  if (!MakeRoom()) return options_.on_event(Event::kTooMany);
+  options_.on_event(Event::kAccepted);
+  openings_.push_back(std::make_shared<Opening>(*this, std::move(socket)));
+  openings_.back()->Start();
+}
+
+// Whether there is room for one more. That may cost who has been silent for longest its place: the
+// others speak at once.
+bool Listener::MakeRoom() {
+  bool full = Count() >= options_.max_connections;
+  if (Count() >= look_at_ || (full && !looked_)) {
+    ForgetEnded();
+    full = Count() >= options_.max_connections;
+  }
+  if (!full && openings_.size() < kMaxOpenings) return true;
+  if (openings_.empty()) return false;
+  std::shared_ptr(openings_.front())->End(Event::kDisplaced);
+  return true;
+}
+
+void Listener::ForgetEnded() {
+  std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
+  handed_over_.ForgetClosed();
+  look_at_ = std::max(kMinLookAt, 2 * Count());
+  looked_ = true;
+  look_again_.expires_after(kLookPause);
+  look_again_.async_wait([this](const asio::error_code& stopped) {
+    if (!stopped) looked_ = false;
   });
 }
 
@@ -132,10 +178,10 @@ void Listener::HandOut(tcp::socket socket, std::string_view preface) {
     socket.set_option(tcp::no_delay(true), error);
     if (!options_.others) return;
     int fd = socket.release(error);
-    if (!error) options_.others(fd, preface);
-    return;
+    if (error) return;
+    handed_over_.Add(fd);
+    return options_.others(fd, preface);
   }
-  std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
   std::shared_ptr<Connection> connection = Connection::Adopt(std::move(socket));
   connections_.push_back(connection);
   absl::StatusOr<Service> service = Preface::Decode(preface);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <map>
 
 #include "pkg/net/fixture_test.h"
 
@@ -13,9 +14,10 @@ namespace {
 
 using std::string_literals::operator""s;
 using std::chrono::milliseconds;
+using Event = Listener::Event;
 
 // Connections that were handed over.
-class HandedOver {
+class Taken {
  public:
   Listener::HandOver Taker() {
     return [this](int fd, std::string_view read) {
@@ -41,6 +43,25 @@ class HandedOver {
   std::vector<std::pair<RawSocket, std::string>> taken_ ABSL_GUARDED_BY(mu_);
 };
 
+// What the listener told.
+class Events {
+ public:
+  std::function<void(Listener::Event)> Counter() {
+    return [this](Listener::Event event) {
+      MutexLock lock(mu_);
+      ++counts_[event];
+    };
+  }
+  int Count(Listener::Event event) {
+    MutexLock lock(mu_);
+    return counts_[event];
+  }
+
+ private:
+  Mutex mu_;
+  std::map<Listener::Event, int> counts_ ABSL_GUARDED_BY(mu_);
+};
+
 class ListenerTest : public ::testing::Test {
  protected:
   static void ConnectAndSend(RawSocket& peer, int port, std::string_view bytes) {
@@ -50,7 +71,8 @@ class ListenerTest : public ::testing::Test {
 
   Loop loop_{"server"};
   Loop client_loop_{"client"};
-  HandedOver others_;
+  Taken others_;
+  Events events_;
 };
 
 TEST_F(ListenerTest, TellsItsOwnFromOthers) {
@@ -128,15 +150,20 @@ TEST_F(ListenerTest, TheReasonReachesWhoDialled) {
 }
 
 TEST_F(ListenerTest, AConnectionThatSaysNothingIsClosed) {
-  Served served(loop_,
-                {.address = "", .services = {}, .others = {}, .opening_timeout = milliseconds(1)});
+  Served served(loop_, {.address = "",
+                        .services = {},
+                        .others = {},
+                        .opening_timeout = milliseconds(1),
+                        .on_event = events_.Counter()});
   RawSocket silent;
   silent.Connect(served.port());
   EXPECT_EQ(silent.Read(), "");
+  EXPECT_EQ(events_.Count(Event::kSilent), 1);
   RawSocket half;
   half.Connect(served.port());
   half.Send("KDB");
   EXPECT_EQ(half.Read(), "");
+  EXPECT_EQ(events_.Count(Event::kSilent), 2);
 }
 
 TEST_F(ListenerTest, TheSlowestMakeRoomForNewOnes) {
@@ -144,7 +171,8 @@ TEST_F(ListenerTest, TheSlowestMakeRoomForNewOnes) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 8'192);  // both ends of each are here
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
-  Served served(loop_);
+  Served served(loop_,
+                {.address = "", .services = {}, .others = {}, .on_event = events_.Counter()});
   RawSocket first;
   first.Connect(served.port());
   std::vector<RawSocket> silent(1'024);
@@ -153,6 +181,7 @@ TEST_F(ListenerTest, TheSlowestMakeRoomForNewOnes) {
   RawSocket mine;
   ConnectAndSend(mine, served.port(), PrefaceOf(Service::kRaft) + ToFrame("hello"));
   served.record().Frames(1);
+  EXPECT_EQ(events_.Count(Event::kDisplaced), 2);
 }
 
 TEST_F(ListenerTest, AnAddressInUse) {
@@ -207,7 +236,8 @@ TEST_F(ListenerTest, LeaksNoDescriptors) {
 }
 
 TEST_F(ListenerTest, AcceptsAgainAfterDescriptorsRanOut) {
-  Served served(loop_);
+  Served served(loop_,
+                {.address = "", .services = {}, .others = {}, .on_event = events_.Counter()});
   std::vector<RawSocket> peers(8);
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -220,6 +250,7 @@ TEST_F(ListenerTest, AcceptsAgainAfterDescriptorsRanOut) {
   for (int i = 0; i < 100; ++i) loop_.RunAndWait([] {});
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   served.record().Frames(peers.size());
+  EXPECT_GT(events_.Count(Event::kNoDescriptor), 0);
 }
 
 }  // namespace

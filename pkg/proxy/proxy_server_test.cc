@@ -30,7 +30,9 @@ class TinyShard final : public shardpb::Admin::Service {
     auto open = [this](auto connection) {
       return std::make_unique<Stream>(*this, std::move(connection));
     };
-    server_ = *rpc::Server::Start(loop_, "127.0.0.1:0", {this}, {{net::Service::kCommands, open}});
+    server_ = *rpc::Server::Start({.address = "127.0.0.1:0"},
+                                  {loop_, clock_, metrics_, obs::NullLogger()}, {this},
+                                  {{net::Service::kCommands, open}});
   }
   std::string address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
   // Empty: none.
@@ -123,6 +125,8 @@ class TinyShard final : public shardpb::Admin::Service {
   Mutex mu_;
   std::map<std::string, std::string> data_ ABSL_GUARDED_BY(mu_);
   std::atomic<uint64_t> sessions_ = 0;
+  SystemClock clock_;
+  obs::Registry metrics_;
   net::Loop loop_{"tiny"};
   std::unique_ptr<rpc::Server> server_;
 };

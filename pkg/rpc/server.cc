@@ -8,12 +8,18 @@
 
 namespace kdb::rpc {
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    net::Loop& loop, const std::string& address, const std::vector<grpc::Service*>& services,
-    std::map<net::Service, net::Listener::Accept> streams) {
-  std::unique_ptr<Server> server(new Server());
+Server::Server(const ServerOptions& options, const ServerEnvironment& env)
+    : events_(options.max_connections, env.clock, env.metrics, env.logger) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const ServerEnvironment& env,
+                                                      const std::vector<grpc::Service*>& services,
+                                                      Streams streams) {
+  std::unique_ptr<Server> server(new Server(options, env));
   grpc::ServerBuilder builder;
   ConfigureServer(builder);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             static_cast<int>(options.preface_timeout.count()));
   for (grpc::Service* service : services) builder.RegisterService(service);
   server->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
@@ -27,8 +33,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     connection.read_buffer = grpc::ByteBuffer(&slice, 1);
     acceptor.HandleNewConnection(&connection);
   };
+  auto on_event = [&events = server->events_](net::Listener::Event event) { events.Add(event); };
   KDB_ASSIGN_OR_RETURN(server->listener_,
-                       net::Listener::Start(loop, {address, std::move(streams), hand_over}));
+                       net::Listener::Start(env.loop, {.address = options.address,
+                                                       .services = std::move(streams),
+                                                       .others = hand_over,
+                                                       .opening_timeout = options.preface_timeout,
+                                                       .max_connections = options.max_connections,
+                                                       .on_event = on_event}));
   server->port_ = server->listener_->port();
   return server;
 }

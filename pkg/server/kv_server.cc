@@ -133,9 +133,10 @@ KvServerImpl::~KvServerImpl() {
 absl::Status KvServerImpl::StartServices() {
   auto raft = [this](auto) { return raft_service_.Open(); };
   auto commands = [this](auto connection) { return command_service_.Open(std::move(connection)); };
-  KDB_ASSIGN_OR_RETURN(server_, rpc::Server::Start(loop_, options_.listen, {admin_service_.get()},
-                                                   {{net::Service::kRaft, raft},
-                                                    {net::Service::kCommands, commands}}));
+  KDB_ASSIGN_OR_RETURN(
+      server_, rpc::Server::Start(
+                   options_.listen, {loop_, clock_, metrics_, logger_}, {admin_service_.get()},
+                   {{net::Service::kRaft, raft}, {net::Service::kCommands, commands}}));
   return absl::OkStatus();
 }
 

@@ -14,12 +14,13 @@
 #include "pkg/obs/admin_http.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
+#include "pkg/rpc/server.h"
 #include "pkg/server/group_member.h"
 
 namespace kdb::server {
 
 struct KvOptions {
-  std::string listen;                   // gRPC, host:port
+  rpc::ServerOptions listen;            // gRPC and frames
   std::string admin_listen;             // HTTP: metrics and probes
   std::vector<std::string> meta_seeds;  // host:port of meta servers; empty: no catalog is cached
   std::string version;
@@ -38,7 +39,7 @@ class KvServer {
   // Hands leadership over if it can, marks the log cleanly, stops.
   virtual ~KvServer() = default;
 
-  virtual int port() const = 0;        // gRPC
+  virtual int port() const = 0;        // gRPC and frames
   virtual int admin_port() const = 0;  // HTTP
 };
 
