@@ -61,6 +61,8 @@ absl::Status Run(int argc, char** argv) {
 
   process::BlockSignals();
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
+  process::FitToDescriptors(*logger, process::kStorageDescriptors, "max-connections",
+                            &flags.kv.listen.max_connections);
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> fs, process::OpenDisk(flags.kv.member.data_dir));
   SystemClock clock;
   auto open_engine = [&](const std::string& dir) {

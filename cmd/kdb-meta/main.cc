@@ -57,6 +57,8 @@ absl::Status Run(int argc, char** argv) {
 
   process::BlockSignals();
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
+  process::FitToDescriptors(*logger, process::kStorageDescriptors, "max-connections",
+                            &flags.meta.listen.max_connections);
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<FileSystem> fs, process::OpenDisk(flags.meta.data_dir));
   SystemClock clock;
   obs::Registry metrics;

@@ -69,7 +69,6 @@ absl::Status Run(int argc, char** argv) {
     return absl::InvalidArgumentError("--meta or --kv is required: where the catalog comes from");
   }
   options.io_threads = static_cast<int>(flags.io_threads);
-  options.max_clients = flags.max_clients;
   options.max_bulk_bytes = flags.max_bulk;
   options.max_request_bytes = flags.max_request;
   options.max_output_bytes = flags.max_output;
@@ -79,6 +78,8 @@ absl::Status Run(int argc, char** argv) {
 
   process::BlockSignals();
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
+  process::FitToDescriptors(*logger, process::kProxyDescriptors, "max-clients", &flags.max_clients);
+  options.max_clients = flags.max_clients;
   SystemClock clock;
   obs::Registry metrics;
   auto server = proxy::ProxyServer::Create(options, clock, Random(SystemSeed()), metrics, logger);

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "pkg/base/check.h"
 
@@ -42,6 +47,22 @@ void AddPortSettings(config::Settings& settings, rpc::ServerOptions* port) {
   settings.AddDuration("preface-timeout", &port->preface_timeout,
                        "A new connection says what it speaks within this time", milliseconds(100),
                        milliseconds(600'000));
+}
+
+void FitToDescriptors(spdlog::logger& logger, uint64_t reserved, const std::string& setting,
+                      uint64_t* connections) {
+  rlimit limit{};
+  KDB_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "{}", errno);
+  const rlim_t soft = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = soft;
+  const uint64_t all = limit.rlim_cur;
+  const uint64_t room = std::max(all - std::min(all, reserved), all / 2);
+  if (room >= *connections) return;
+  logger.warn(
+      "{} is {}, not {}: this process may open only {} files (ulimit -n), and not all as "
+      "connections",
+      setting, room, *connections, all);
+  *connections = room;
 }
 
 void BlockSignals() {

@@ -25,6 +25,16 @@ obs::Logger NewLogger(const std::string& program, const LogSettings& log);
 // listen, max-connections and preface-timeout: a server's port of gRPC and frames.
 void AddPortSettings(config::Settings& settings, rpc::ServerOptions* port);
 
+// Descriptors that a server needs beside its clients': RocksDB's tables (1,000), the log's
+// segments, connections to others.
+inline constexpr uint64_t kStorageDescriptors = 2'048;
+inline constexpr uint64_t kProxyDescriptors = 512;
+
+// Raises the limit of open descriptors as far as it may be raised, and lowers *connections, the
+// value of a setting, to what leaves room for `reserved`, or half; says so.
+void FitToDescriptors(spdlog::logger& logger, uint64_t reserved, const std::string& setting,
+                      uint64_t* connections);
+
 // Blocks SIGINT and SIGTERM in this thread and those it starts, and ignores SIGPIPE: call it first.
 void BlockSignals();
 // Waits for SIGINT or SIGTERM. A second one during the shutdown that follows ends the process at
