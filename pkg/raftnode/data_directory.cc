@@ -1,0 +1,60 @@
+#include "pkg/raftnode/data_directory.h"
+
+#include <future>
+#include <utility>
+
+#include "pkg/base/status.h"
+
+namespace kdb::raftnode {
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(FileSystem& fs, std::string path,
+                                                                   Random& random) {
+  std::unique_ptr<DataDirectory> directory(new DataDirectory(fs, std::move(path)));
+  KDB_RETURN_IF_ERROR(CreateDirs(fs, directory->path_));
+  KDB_ASSIGN_OR_RETURN(directory->lock_, fs.Lock(directory->path_ + "/LOCK"));
+  KDB_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(fs, directory->path_, random));
+  MutexLock lock(directory->mu_);
+  directory->identity_ = std::move(identity);
+  return directory;
+}
+
+Identity DataDirectory::identity() const {
+  MutexLock lock(mu_);
+  return identity_;
+}
+
+absl::Status DataDirectory::OnStrand(absl::AnyInvocable<absl::Status()> task) {
+  std::promise<absl::Status> promise;
+  strand_->Post([&] { promise.set_value(task()); });
+  return promise.get_future().get();
+}
+
+absl::Status DataDirectory::StartIfBorn(const Start& start) {
+  return OnStrand(
+      [&] { return identity().birth.has_value() ? StartNow(start) : absl::OkStatus(); });
+}
+
+absl::Status DataDirectory::AcceptBirth(const catalog::BirthCertificate& certificate,
+                                        const Start& start) {
+  return OnStrand([&]() -> absl::Status {
+    KDB_RETURN_IF_ERROR(AcceptNow(certificate));
+    return StartNow(start);
+  });
+}
+
+absl::Status DataDirectory::AcceptNow(const catalog::BirthCertificate& certificate) {
+  Identity identity = this->identity();
+  KDB_RETURN_IF_ERROR(raftnode::AcceptBirth(fs_, path_, certificate, &identity));
+  MutexLock lock(mu_);
+  identity_ = std::move(identity);
+  return absl::OkStatus();
+}
+
+absl::Status DataDirectory::StartNow(const Start& start) {
+  if (started_) return absl::OkStatus();
+  KDB_RETURN_IF_ERROR(start(identity()));
+  started_ = true;
+  return absl::OkStatus();
+}
+
+}  // namespace kdb::raftnode

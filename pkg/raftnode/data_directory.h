@@ -1,0 +1,54 @@
+// A server's data directory, held for this process alone, and its birth (identity.h).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "pkg/base/executor.h"
+#include "pkg/base/mutex.h"
+#include "pkg/raftnode/identity.h"
+
+namespace kdb::raftnode {
+
+// Thread-safe.
+class DataDirectory {
+ public:
+  // Creates what is missing. FAILED_PRECONDITION: another process has it. DATA_LOSS: damaged. `fs`
+  // outlives it.
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(FileSystem& fs, std::string path,
+                                                             Random& random);
+
+  const std::string& path() const { return path_; }
+  Identity identity() const;
+
+  // What a born server does: becomes a member.
+  using Start = std::function<absl::Status(const Identity&)>;
+  // Starts the member if the directory is born.
+  absl::Status StartIfBorn(const Start& start);
+  // Accepts a certificate durably, as raftnode::AcceptBirth, and starts the member unless it runs.
+  // Blocks.
+  absl::Status AcceptBirth(const catalog::BirthCertificate& certificate, const Start& start);
+
+ private:
+  DataDirectory(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
+
+  // On the strand.
+  absl::Status AcceptNow(const catalog::BirthCertificate& certificate);
+  absl::Status StartNow(const Start& start);
+  absl::Status OnStrand(absl::AnyInvocable<absl::Status()> task);
+
+  FileSystem& fs_;
+  const std::string path_;
+  std::unique_ptr<FileLock> lock_;
+  bool started_ = false;  // the strand's
+
+  mutable Mutex mu_;
+  Identity identity_ ABSL_GUARDED_BY(mu_);
+
+  // One birth at a time, without a mutex held during I/O. Last: its tasks use all of the above.
+  std::unique_ptr<Executor> strand_ = NewThreadExecutor("birth");
+};
+
+}  // namespace kdb::raftnode

@@ -1,0 +1,58 @@
+#include "pkg/rpc/member_streams.h"
+
+#include <utility>
+
+#include "pkg/base/check.h"
+#include "pkg/base/status.h"
+
+namespace kdb::rpc {
+
+MemberIdentity SelfOf(const raftnode::Identity& identity) {
+  KDB_CHECK(identity.self().has_value(), "a passive server has no part in a group");
+  return {.cluster_id = identity.birth->cluster_id(),
+          .gid = identity.birth->gid(),
+          .id = identity.self()->id(),
+          .uuid = identity.uuid};
+}
+
+MemberStreams::MemberStreams(const TransportOptions& options, asio::io_context& io,
+                             MemberIdentity self, RaftService& service, obs::Logger logger,
+                             obs::Registry& metrics)
+    : self_(std::move(self)),
+      service_(service),
+      transport_(options, io, self_, std::move(logger), metrics,
+                 [this](raft::NodeId peer) { OnUnreachable(peer); }) {}
+
+MemberStreams::~MemberStreams() { Close(); }
+
+void MemberStreams::Open(const raftnode::GroupView& group, raftnode::RaftNode& node) {
+  group_ = &group;
+  node_ = &node;
+  {
+    MutexLock lock(mu_);
+    reachable_ = &node;
+  }
+  service_.Attach(this);
+}
+
+void MemberStreams::Close() {
+  service_.Detach();
+  MutexLock lock(mu_);
+  reachable_ = nullptr;
+}
+
+absl::Status MemberStreams::Accept(const raftpb::Hello& hello) {
+  KDB_RETURN_IF_ERROR(CheckHello(hello, self_));
+  return group_->CheckMember(hello.from_id(), hello.from_uuid());
+}
+
+void MemberStreams::Deliver(std::vector<raft::Message> messages) {
+  node_->Deliver(std::move(messages));
+}
+
+void MemberStreams::OnUnreachable(raft::NodeId peer) {
+  MutexLock lock(mu_);
+  if (reachable_ != nullptr) reachable_->ReportUnreachable(peer);
+}
+
+}  // namespace kdb::rpc

@@ -1,0 +1,127 @@
+// Two members of a group over real sockets on loopback.
+#include "pkg/rpc/member_streams.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "pkg/net/listener.h"
+#include "pkg/net/loop.h"
+
+namespace kdb::rpc {
+namespace {
+
+// Counts what it is told of peers, and does nothing.
+class Node final : public raftnode::RaftNode {
+ public:
+  void Deliver(std::vector<raft::Message> messages) override { delivered += messages.size(); }
+  void ReportUnreachable(raft::NodeId) override { ++unreachable; }
+  void Propose(Payload, raftnode::ProposeDone) override {}
+  void Read(raftnode::ReadDone) override {}
+  void ProposeConfChange(raft::ConfChange, raftnode::ProposeDone) override {}
+  void TransferLeader(raft::NodeId, absl::AnyInvocable<void(absl::Status)>) override {}
+  void Campaign() override {}
+  raft::RaftStatus Status() const override { return {}; }
+
+  std::atomic<size_t> delivered = 0, unreachable = 0;
+};
+
+raftnode::Identity IdentityOf(raft::NodeId id, const std::string& uuid,
+                              const std::string& address) {
+  catalog::BirthCertificate birth;
+  birth.set_cluster_id("c1");
+  birth.set_gid(7);
+  for (raft::NodeId i : {1, 2}) {
+    catalog::Member& member = *birth.add_members();
+    member.set_id(i);
+    member.set_uuid(i == id ? uuid : "u" + std::to_string(i));
+    member.set_address(address);
+  }
+  return {.uuid = uuid, .birth = birth};
+}
+
+// One of the two, with the certificate that it holds.
+class Member {
+ public:
+  Member(net::Loop& loop, const raftnode::Identity& identity)
+      : group_(*identity.birth, identity.self()->id(), obs::NullLogger()),
+        streams_({}, loop.io(), SelfOf(identity), service_, obs::NullLogger(), metrics_) {
+    streams_.transport().SetPeers(group_.Peers());
+  }
+
+  RaftService& service() { return service_; }
+  MemberStreams& streams() { return streams_; }
+  void Open() { streams_.Open(group_, node); }
+
+  Node node;
+
+ private:
+  obs::Registry metrics_;
+  RaftService service_;
+  raftnode::GroupView group_;
+  MemberStreams streams_;
+};
+
+class MemberStreamsTest : public ::testing::Test {
+ protected:
+  MemberStreamsTest() {
+    auto listener = net::Listener::Start(
+        loop_, {.address = "127.0.0.1:0",
+                .services = {{net::Service::kRaft, [this](auto) { return service_->Open(); }}},
+                .others = {}});
+    EXPECT_TRUE(listener.ok()) << listener.status();
+    listener_ = *std::move(listener);
+  }
+  ~MemberStreamsTest() override { listener_.reset(); }
+
+  // Member 1 sends to member 2, which holds the certificate of u1 and u2.
+  void Open(const std::string& sender_uuid) {
+    const std::string address = "127.0.0.1:" + std::to_string(listener_->port());
+    receiver_.emplace(loop_, IdentityOf(2, "u2", address));
+    loop_.RunAndWait([this] { service_ = &receiver_->service(); });
+    sender_.emplace(loop_, IdentityOf(1, sender_uuid, address));
+    receiver_->Open();
+    sender_->Open();
+  }
+  // Sends until `counter` rises: while a stream is down messages are dropped.
+  void SendUntilRises(const std::atomic<size_t>& counter) {
+    const size_t before = counter;
+    while (counter == before) {
+      raft::Message heartbeat;
+      heartbeat.from = 1;
+      heartbeat.to = 2;
+      sender_->streams().transport().Send({heartbeat});
+      std::this_thread::yield();
+    }
+  }
+
+  net::Loop loop_{"loop"};
+  RaftService* service_ = nullptr;  // the receiver's; the loop's
+  std::optional<Member> receiver_, sender_;
+  std::unique_ptr<net::Listener> listener_;
+};
+
+TEST_F(MemberStreamsTest, MessagesReachTheNode) {
+  Open("u1");
+  SendUntilRises(receiver_->node.delivered);
+}
+
+TEST_F(MemberStreamsTest, AnotherDirectoryIsRefusedWhateverItsCertificateSays) {
+  Open("impostor");
+  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+  EXPECT_EQ(receiver_->node.delivered, 0u);
+}
+
+TEST_F(MemberStreamsTest, NothingReachesTheNodeOnceClosed) {
+  Open("u1");
+  SendUntilRises(receiver_->node.delivered);
+  receiver_->streams().Close();
+  const size_t delivered = receiver_->node.delivered;
+  SendUntilRises(sender_->node.unreachable);
+  EXPECT_EQ(receiver_->node.delivered, delivered);
+  receiver_->streams().Close();
+}
+
+}  // namespace
+}  // namespace kdb::rpc
