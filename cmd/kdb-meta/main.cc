@@ -1,13 +1,10 @@
 // kdb-meta: one replica of the meta group, which keeps the catalog.
 
-#include <fmt/format.h>
-
 #include "cmd/disk/disk.h"
 #include "cmd/process/process.h"
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
 #include "pkg/meta/meta_server.h"
-#include "pkg/obs/admin_http.h"
 #include "pkg/rocks/rocks_engine.h"
 
 namespace kdb {
@@ -20,17 +17,17 @@ constexpr char kProgram[] = "kdb-meta";
 struct Flags {
   meta::ServerOptions meta;
   rocks::Options rocks{.block_cache_bytes = 8 << 20, .memtable_bytes = 8 << 20};
-  std::string admin_listen = "127.0.0.1:9080";
   process::LogSettings log;
 };
 
 void AddSettings(config::Settings& s, Flags* f) {
   f->meta.listen.address = "127.0.0.1:8080";
+  f->meta.admin_listen = "127.0.0.1:9080";
   f->meta.version = process::kVersion;
   f->meta.raft.wal.segment_bytes = 4 << 20;
   s.Add("data-dir", &f->meta.data_dir, "Directory of this replica's data (required)");
   process::AddPortSettings(s, &f->meta.listen);
-  s.Add("admin-listen", &f->admin_listen, "host:port of metrics and probes (HTTP)");
+  s.Add("admin-listen", &f->meta.admin_listen, "host:port of metrics and probes (HTTP)");
   s.AddDuration("tick", &f->meta.raft.tick, "Raft's unit of time", milliseconds(5),
                 milliseconds(10'000));
   s.AddBytes("segment-size", &f->meta.raft.wal.segment_bytes, "Size of a segment of the raft log",
@@ -38,13 +35,6 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.AddDuration("fsync-stall", &f->meta.raft.fsync_stall, "A sync this slow gives up leadership",
                 milliseconds(50), milliseconds(60'000));
   process::AddLogSettings(s, &f->log);
-}
-
-absl::Status Started(const meta::MetaServer& server) {
-  meta::StartupProgress progress = server.progress();
-  if (progress.done) return absl::OkStatus();
-  return absl::UnavailableError(
-      fmt::format("replaying the log: {} of {}", progress.applied, progress.target));
 }
 
 absl::Status Run(int argc, char** argv) {
@@ -72,12 +62,7 @@ absl::Status Run(int argc, char** argv) {
       .on_fatal = [&](const absl::Status& s) { process::Die(*logger, s); },
       .seed = SystemSeed()};
   KDB_ASSIGN_OR_RETURN(auto server, meta::MetaServer::Start(flags.meta, env));
-  KDB_ASSIGN_OR_RETURN(auto http,
-                       obs::AdminHttp::Start(flags.admin_listen, metrics,
-                                             {.live = [&] { return server->Alive(); },
-                                              .ready = [&] { return server->Ready(); },
-                                              .started = [&] { return Started(*server); }}));
-  logger->info("serves on {}, metrics on port {}", flags.meta.listen.address, http->port());
+  logger->info("serves on {}, metrics on port {}", flags.meta.listen.address, server->admin_port());
   process::WaitForSignal(*logger);
   return absl::OkStatus();
 }

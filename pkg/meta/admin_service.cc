@@ -10,39 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kTransferTimeout{5};
 
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(rpc::ToGrpc(status));
-  return reactor;
-}
-
-const char* RoleName(raft::Role role) {
-  switch (role) {
-    case raft::Role::kLeader:
-      return "leader";
-    case raft::Role::kFollower:
-      return "follower";
-    default:
-      return "candidate";
-  }
-}
-
-void FillRaft(const raft::RaftStatus& raft, shardpb::StatusReply* reply) {
-  reply->set_leader(raft.leader);
-  reply->set_term(raft.term);
-  reply->set_commit(raft.commit);
-  reply->set_applied(raft.applied);
-  reply->set_last_index(raft.last_index);
-  reply->set_role(RoleName(raft.role));
-  for (const raft::ProgressStatus& progress : raft.progress) {
-    shardpb::MemberStatus* member = reply->add_progress();
-    member->set_id(progress.id);
-    member->set_match(progress.match);
-    member->set_active(progress.recent_active);
-    member->set_learner(progress.learner);
-  }
-}
-
 }  // namespace
 
 template <typename Body>
@@ -59,39 +26,15 @@ grpc::ServerUnaryReactor* AdminService::RunOn(grpc::CallbackServerContext* conte
   return reactor;
 }
 
-grpc::ServerUnaryReactor* AdminService::Identify(grpc::CallbackServerContext* context,
-                                                 const shardpb::IdentifyRequest*,
-                                                 shardpb::IdentifyReply* reply) {
-  raftnode::Identity identity = parts_.founding.identity();
-  reply->set_uuid(identity.uuid);
-  if (auto self = identity.self()) {
-    reply->set_cluster_id(identity.birth->cluster_id());
-    reply->set_gid(identity.birth->gid());
-    reply->set_member_id(self->id());
-  }
-  return Answer(context, absl::OkStatus());
+std::optional<raft::RaftStatus> AdminService::FillStatus(shardpb::StatusReply*) const {
+  absl::StatusOr<raft::RaftStatus> status = parts_.replica.Status();
+  return status.ok() ? std::optional(*status) : std::nullopt;
 }
 
 grpc::ServerUnaryReactor* AdminService::AcceptBirth(grpc::CallbackServerContext* context,
                                                     const shardpb::AcceptBirthRequest* request,
                                                     shardpb::AcceptBirthReply*) {
   return RunOn(context, [this, request] { return parts_.founding.Accept(request->certificate()); });
-}
-
-grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* context,
-                                               const shardpb::StatusRequest*,
-                                               shardpb::StatusReply* reply) {
-  raftnode::Identity identity = parts_.founding.identity();
-  reply->set_uuid(identity.uuid);
-  reply->set_version(parts_.version);
-  reply->set_role("passive");
-  if (auto self = identity.self()) {
-    reply->set_cluster_id(identity.birth->cluster_id());
-    reply->set_gid(identity.birth->gid());
-    reply->set_member_id(self->id());
-  }
-  if (auto raft = parts_.replica.Status(); raft.ok()) FillRaft(*raft, reply);
-  return Answer(context, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* AdminService::TransferLeader(
@@ -119,12 +62,6 @@ grpc::ServerUnaryReactor* AdminService::Query(grpc::CallbackServerContext* conte
   }
   *reply->mutable_catalog() = state->catalog();
   return Answer(context, absl::OkStatus());
-}
-
-grpc::ServerUnaryReactor* AdminService::SetLogLevel(grpc::CallbackServerContext* context,
-                                                    const shardpb::SetLogLevelRequest* request,
-                                                    shardpb::SetLogLevelReply*) {
-  return Answer(context, obs::SetLogLevel(*parts_.logger, request->level()));
 }
 
 }  // namespace kdb::meta

@@ -3,17 +3,17 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <optional>
 #include <string>
 
 #include "pkg/meta/founding.h"
 #include "pkg/meta/replica.h"
 #include "pkg/meta/worker_pool.h"
-#include "pkg/obs/log.h"
-#include "proto/shard.grpc.pb.h"
+#include "pkg/rpc/member_admin.h"
 
 namespace kdb::meta {
 
-class AdminService final : public shardpb::Admin::CallbackService {
+class AdminService final : public rpc::MemberAdmin {
  public:
   // All references outlive the service; the pool is stopped after the gRPC server.
   struct Parts {
@@ -21,20 +21,14 @@ class AdminService final : public shardpb::Admin::CallbackService {
     Replica& replica;
     StateHub& hub;
     WorkerPool& calls;
-    obs::Logger logger;
-    std::string version;  // of the program
   };
-  explicit AdminService(Parts parts) : parts_(std::move(parts)) {}
+  AdminService(const raftnode::DataDirectory& directory, const std::string& version,
+               const obs::Logger& logger, const Parts& parts)
+      : MemberAdmin(directory, version, logger), parts_(parts) {}
 
-  grpc::ServerUnaryReactor* Identify(grpc::CallbackServerContext* context,
-                                     const shardpb::IdentifyRequest* request,
-                                     shardpb::IdentifyReply* reply) override;
   grpc::ServerUnaryReactor* AcceptBirth(grpc::CallbackServerContext* context,
                                         const shardpb::AcceptBirthRequest* request,
                                         shardpb::AcceptBirthReply* reply) override;
-  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
-                                   const shardpb::StatusRequest* request,
-                                   shardpb::StatusReply* reply) override;
   grpc::ServerUnaryReactor* TransferLeader(grpc::CallbackServerContext* context,
                                            const shardpb::TransferLeaderRequest* request,
                                            shardpb::TransferLeaderReply* reply) override;
@@ -44,11 +38,9 @@ class AdminService final : public shardpb::Admin::CallbackService {
   grpc::ServerUnaryReactor* Query(grpc::CallbackServerContext* context,
                                   const shardpb::QueryRequest* request,
                                   shardpb::QueryReply* reply) override;
-  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* context,
-                                        const shardpb::SetLogLevelRequest* request,
-                                        shardpb::SetLogLevelReply* reply) override;
 
  private:
+  std::optional<raft::RaftStatus> FillStatus(shardpb::StatusReply*) const override;
   template <typename Body>
   grpc::ServerUnaryReactor* RunOn(grpc::CallbackServerContext* context, Body body);
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <future>
 #include <set>
 #include <utility>
 
@@ -34,63 +33,38 @@ absl::Status CheckAddresses(const std::vector<std::string>& addresses) {
 
 }  // namespace
 
-Founding::Founding(FileSystem& fs, std::string dir, raftnode::Identity identity,
-                   rpc::AdminClient& admin, Random random, OnBorn on_born)
-    : fs_(fs),
-      dir_(std::move(dir)),
-      admin_(admin),
-      on_born_(std::move(on_born)),
-      identity_(std::move(identity)),
-      random_(random),
-      strand_(NewThreadExecutor("meta-birth")) {}
-
-raftnode::Identity Founding::identity() const {
-  MutexLock lock(mu_);
-  return identity_;
-}
+Founding::Founding(raftnode::DataDirectory& directory, rpc::AdminClient& admin, Random random,
+                   raftnode::DataDirectory::Start on_born)
+    : directory_(directory), admin_(admin), on_born_(std::move(on_born)), random_(random) {}
 
 absl::Status Founding::Accept(const catalog::BirthCertificate& certificate) {
   if (certificate.gid() != 0) {
     return absl::FailedPreconditionError(fmt::format(
         "this is a meta server: it cannot be a member of shard group {}", certificate.gid()));
   }
-  std::promise<absl::Status> promise;
-  strand_->Post([&] { promise.set_value(AcceptNow(certificate)); });
-  return promise.get_future().get();
-}
-
-absl::Status Founding::AcceptNow(const catalog::BirthCertificate& certificate) {
-  raftnode::Identity identity = this->identity();
-  const bool passive = !identity.birth.has_value();
-  KDB_RETURN_IF_ERROR(raftnode::AcceptBirth(fs_, dir_, certificate, &identity));
-  if (!passive) return absl::OkStatus();
-  {
-    MutexLock lock(mu_);
-    identity_ = identity;
-  }
-  return on_born_(identity);
+  return directory_.AcceptBirth(certificate, on_born_);
 }
 
 absl::StatusOr<catalog::BirthCertificate> Founding::Decide(
     const catalog::BirthCertificate& proposal) {
-  std::promise<absl::Status> promise;
-  strand_->Post(
-      [&] { promise.set_value(identity().birth ? absl::OkStatus() : AcceptNow(proposal)); });
-  KDB_RETURN_IF_ERROR(promise.get_future().get());
-  return *identity().birth;
+  absl::Status accepted = directory_.AcceptBirth(proposal, on_born_);
+  // Another one may have come first.
+  raftnode::Identity self = directory_.identity();
+  if (!self.birth.has_value()) return accepted;
+  return *self.birth;
 }
 
 absl::StatusOr<std::string> Founding::Bootstrap(const std::vector<std::string>& addresses,
                                                 SteadyTime deadline) {
   KDB_RETURN_IF_ERROR(CheckAddresses(addresses));
-  raftnode::Identity self = identity();
+  raftnode::Identity self = directory_.identity();
   if (!self.birth) {
     auto first = admin_.Identify({addresses[0]}, kCallTimeout);
     KDB_RETURN_IF_ERROR(first[0].status());
     if (first[0]->uuid() != self.uuid) return Forward(addresses, deadline);
     KDB_ASSIGN_OR_RETURN(catalog::BirthCertificate proposal, Propose(addresses));
     KDB_RETURN_IF_ERROR(Decide(proposal).status());
-    self = identity();
+    self = directory_.identity();
   }
   KDB_RETURN_IF_ERROR(CheckSameServers(*self.birth, addresses));
   return Deliver(*self.birth);
@@ -154,7 +128,7 @@ absl::Status Founding::CheckSameServers(const catalog::BirthCertificate& birth,
 }
 
 absl::StatusOr<std::string> Founding::Deliver(const catalog::BirthCertificate& birth) {
-  const std::string uuid = identity().uuid;
+  const std::string uuid = directory_.identity().uuid;
   std::vector<std::string> others;
   for (const catalog::Member& member : birth.members()) {
     if (member.uuid() != uuid) others.push_back(member.address());

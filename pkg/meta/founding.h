@@ -4,19 +4,15 @@
 // with it.
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "pkg/base/executor.h"
 #include "pkg/base/mutex.h"
 #include "pkg/base/random.h"
-#include "pkg/env/file_system.h"
 #include "pkg/meta/state_hub.h"
-#include "pkg/raftnode/identity.h"
+#include "pkg/raftnode/data_directory.h"
 #include "pkg/rpc/admin_client.h"
 
 namespace kdb::meta {
@@ -25,13 +21,9 @@ namespace kdb::meta {
 class Founding {
  public:
   // `on_born`: once, right after the certificate is durable; its error is the caller's, and fatal
-  // to the server.
-  using OnBorn = std::function<absl::Status(const raftnode::Identity&)>;
-
-  Founding(FileSystem& fs, std::string dir, raftnode::Identity identity, rpc::AdminClient& admin,
-           Random random, OnBorn on_born);
-
-  raftnode::Identity identity() const;
+  // to the server. `directory` and `admin` outlive it.
+  Founding(raftnode::DataDirectory& directory, rpc::AdminClient& admin, Random random,
+           raftnode::DataDirectory::Start on_born);
 
   // Admin.AcceptBirth. FAILED_PRECONDITION: the directory was born elsewhere, or is not named; says
   // which.
@@ -51,22 +43,15 @@ class Founding {
   absl::StatusOr<std::string> Deliver(const catalog::BirthCertificate& birth);
   absl::StatusOr<std::string> Forward(const std::vector<std::string>& addresses,
                                       SteadyTime deadline);
-  // On the strand.
-  absl::Status AcceptNow(const catalog::BirthCertificate& certificate);
   // The certificate of this directory: `proposal` unless it has one already.
   absl::StatusOr<catalog::BirthCertificate> Decide(const catalog::BirthCertificate& proposal);
 
-  FileSystem& fs_;
-  const std::string dir_;
+  raftnode::DataDirectory& directory_;
   rpc::AdminClient& admin_;
-  const OnBorn on_born_;
+  const raftnode::DataDirectory::Start on_born_;
 
-  mutable Mutex mu_;
-  raftnode::Identity identity_ ABSL_GUARDED_BY(mu_);
+  Mutex mu_;
   Random random_ ABSL_GUARDED_BY(mu_);
-
-  // Births one at a time, without a mutex held during I/O. Last: its tasks use all of the above.
-  std::unique_ptr<Executor> strand_;
 };
 
 }  // namespace kdb::meta

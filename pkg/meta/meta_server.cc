@@ -1,8 +1,5 @@
 #include "pkg/meta/meta_server.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -10,6 +7,7 @@
 #include "pkg/meta/admin_service.h"
 #include "pkg/meta/founding.h"
 #include "pkg/meta/meta_service.h"
+#include "pkg/obs/admin_http.h"
 
 namespace kdb::meta {
 namespace {
@@ -19,7 +17,6 @@ class Server final : public MetaServer {
   Server(const ServerOptions& options, const Environment& env)
       : options_(options),
         env_(env),
-        replica_(hub_),
         reconciler_(options.reconciler, replica_, hub_, admin_client_, env.logger, env.metrics),
         operations_(replica_, hub_, reconciler_, admin_client_),
         probe_(admin_client_) {}
@@ -38,21 +35,25 @@ class Server final : public MetaServer {
   }
 
   absl::Status Open() {
-    KDB_RETURN_IF_ERROR(CreateDirs(env_.fs, options_.data_dir));
-    KDB_ASSIGN_OR_RETURN(lock_, env_.fs.Lock(options_.data_dir + "/LOCK"));
     Random random(env_.seed);
-    KDB_ASSIGN_OR_RETURN(raftnode::Identity identity,
-                         raftnode::LoadIdentity(env_.fs, options_.data_dir, random));
-    founding_.emplace(env_.fs, options_.data_dir, identity, admin_client_, random,
+    KDB_ASSIGN_OR_RETURN(directory_,
+                         raftnode::DataDirectory::Open(env_.fs, options_.data_dir, random));
+    founding_.emplace(*directory_, admin_client_, random,
                       [this](const raftnode::Identity& born) { return OnBorn(born); });
-    if (identity.birth) KDB_RETURN_IF_ERROR(StartMember(identity));
+    obs::Probes probes{.live = [this] { return loop_.Alive(); },
+                       .ready = [this] { return Ready(); },
+                       .started = [this] { return Started(); }};
+    KDB_ASSIGN_OR_RETURN(
+        admin_http_, obs::AdminHttp::Start(options_.admin_listen, env_.metrics, std::move(probes)));
+    KDB_RETURN_IF_ERROR(directory_->StartIfBorn(
+        [this](const raftnode::Identity& identity) { return StartMember(identity); }));
     return Listen();
   }
 
-  int port() const override { return port_; }
-  absl::Status Alive() const override { return loop_.Alive(); }
+  int port() const override { return server_->port(); }
+  int admin_port() const override { return admin_http_->port(); }
   absl::Status Ready() const override;
-  StartupProgress progress() const override;
+  absl::Status Started() const override;
 
  private:
   absl::Status Listen();
@@ -62,7 +63,7 @@ class Server final : public MetaServer {
 
   const ServerOptions options_;
   const Environment& env_;
-  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<raftnode::DataDirectory> directory_;
 
   StateHub hub_;
   Replica replica_;
@@ -76,14 +77,12 @@ class Server final : public MetaServer {
 
   mutable Mutex mu_;
   std::unique_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);  // from birth on
-  bool passive_ ABSL_GUARDED_BY(mu_) = true;
-  uint64_t replay_target_ ABSL_GUARDED_BY(mu_) = 0;  // last log index at start
 
   std::unique_ptr<WorkerPool> long_calls_, short_calls_;
   std::optional<MetaService> meta_service_;
   std::optional<AdminService> admin_service_;
   std::unique_ptr<rpc::Server> server_;
-  int port_ = 0;
+  std::unique_ptr<obs::AdminHttp> admin_http_;
 };
 
 absl::Status Server::Listen() {
@@ -91,32 +90,25 @@ absl::Status Server::Listen() {
   short_calls_ = std::make_unique<WorkerPool>(options_.short_calls, options_.max_queued_calls);
   meta_service_.emplace(MetaService::Parts{*founding_, operations_, probe_, replica_, hub_,
                                            *long_calls_, *short_calls_});
-  admin_service_.emplace(AdminService::Parts{*founding_, replica_, hub_, *short_calls_, env_.logger,
-                                             options_.version});
+  admin_service_.emplace(*directory_, options_.version, env_.logger,
+                         AdminService::Parts{*founding_, replica_, hub_, *short_calls_});
   auto raft = [this](auto) { return raft_service_.Open(); };
   KDB_ASSIGN_OR_RETURN(
       server_,
       rpc::Server::Start(options_.listen, {loop_, env_.clock, env_.metrics, env_.logger},
                          {&*meta_service_, &*admin_service_}, {{net::Service::kRaft, raft}}));
-  port_ = server_->port();
-  env_.logger->info("meta server {} listens on {} (port {})", founding_->identity().uuid,
-                    options_.listen.address, port_);
+  env_.logger->info("meta server {} listens on {} (port {})", directory_->identity().uuid,
+                    options_.listen.address, port());
   return absl::OkStatus();
 }
 
 absl::Status Server::StartMember(const raftnode::Identity& identity) {
-  {
-    MutexLock lock(mu_);
-    passive_ = false;
-  }
   GroupMember::Options options{options_.data_dir, options_.raft, options_.transport};
   KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, env_, identity,
                                                        {replica_, hub_, raft_service_, loop_}));
-  KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, replica_.Status());
   reconciler_.Start(*identity.birth);
   MutexLock lock(mu_);
   member_ = std::move(member);
-  replay_target_ = status.commit;
   return absl::OkStatus();
 }
 
@@ -138,38 +130,21 @@ void Server::StopMember() {
 }
 
 absl::Status Server::Ready() const {
-  if (!founding_->identity().birth) {
+  if (!directory_->identity().birth) {
     return absl::UnavailableError("passive: this meta server is not bootstrapped");
   }
-  {
-    MutexLock lock(mu_);
-    if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
-    KDB_RETURN_IF_ERROR(member_->health());
-  }
+  MutexLock lock(mu_);
+  if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
   KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, replica_.Status());
-  const auto& voters = status.conf.voters;
-  if (std::find(voters.begin(), voters.end(), status.id) == voters.end()) {
-    return absl::UnavailableError("not a voter of the meta group");
-  }
-  if (status.leader == raft::kNoNode) return absl::UnavailableError("no leader is known");
-  const uint64_t lag = status.commit - std::min(status.applied, status.commit);
-  if (lag <= options_.max_apply_lag) return absl::OkStatus();
-  return absl::UnavailableError(fmt::format("{} committed entries are not applied", lag));
+  return member_->group().Ready(status, options_.max_apply_lag);
 }
 
-StartupProgress Server::progress() const {
-  StartupProgress progress;
+absl::Status Server::Started() const {
+  if (!directory_->identity().birth) return absl::OkStatus();
   MutexLock lock(mu_);
-  if (passive_) {
-    progress.done = true;
-    return progress;
-  }
-  absl::StatusOr<raft::RaftStatus> status = replica_.Status();
-  if (member_ == nullptr || !status.ok()) return progress;
-  progress.applied = status->applied;
-  progress.target = replay_target_;
-  progress.done = progress.applied >= progress.target;
-  return progress;
+  if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
+  KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, replica_.Status());
+  return member_->group().Started(status);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace kdb::meta {
 struct ServerOptions {
   std::string data_dir;       // created if missing; locked while the server lives
   rpc::ServerOptions listen;  // gRPC and frames
+  std::string admin_listen;   // HTTP: metrics and probes
   raftnode::Options raft;     // wal_dir is set from data_dir
   rpc::TransportOptions transport;
   ReconcilerOptions reconciler;
@@ -24,13 +25,6 @@ struct ServerOptions {
   int short_calls = 2;            // Query and Report at a time
   size_t max_queued_calls = 256;  // waiting for either
   std::string version;            // of the program, for Status
-};
-
-// How far the replay of the log has come at start.
-struct StartupProgress {
-  bool done = false;
-  uint64_t applied = 0;
-  uint64_t target = 0;
 };
 
 // Thread-safe.
@@ -44,12 +38,13 @@ class MetaServer {
   // Ends calls with UNAVAILABLE, marks the log cleanly.
   virtual ~MetaServer() = default;
 
-  virtual int port() const = 0;  // gRPC and frames
-  // For the health port. OK while the event loop turns; says nothing of the group.
-  virtual absl::Status Alive() const = 0;
-  // OK: a voter that knows its leader and has applied nearly all that is committed. Else why not.
+  virtual int port() const = 0;        // gRPC and frames
+  virtual int admin_port() const = 0;  // HTTP
+  // As the probes answer. OK: a voter that knows its leader and has applied nearly all that is
+  // committed. Else why not.
   virtual absl::Status Ready() const = 0;
-  virtual StartupProgress progress() const = 0;
+  // OK: what was committed when the server started is applied, or it is passive.
+  virtual absl::Status Started() const = 0;
 };
 
 }  // namespace kdb::meta

@@ -85,7 +85,7 @@ TEST(MetaServerTest, QueryTellsWhoRunsAndLeads) {
 TEST(MetaServerTest, APassiveServerSaysSo) {
   TestCluster cluster(1);
   EXPECT_THAT(Message(cluster.process(0).server().Ready()), HasSubstr("not bootstrapped"));
-  EXPECT_TRUE(cluster.process(0).server().progress().done);
+  EXPECT_TRUE(cluster.process(0).server().Started().ok());
   absl::Status status = cluster.client().Register(1, {"127.0.0.1:1"}, kSoon);
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(Message(status), HasSubstr("not bootstrapped"));

@@ -55,58 +55,37 @@ absl::Status Replica::With(absl::FunctionRef<void(raftnode::RaftNode&)> use) con
   return absl::OkStatus();
 }
 
-void Replica::Attach(raftnode::RaftNode* node, raft::NodeId self,
-                     std::vector<catalog::Member> members) {
+void Replica::Attach(const raftnode::GroupView* group, raftnode::RaftNode* node) {
   MutexLock lock(mu_);
+  group_ = group;
   node_ = node;
-  self_ = self;
-  members_ = std::move(members);
 }
 
 void Replica::Detach() {
   MutexLock lock(mu_);
+  group_ = nullptr;
   node_ = nullptr;
-  leadership_ = {};
   while (uses_ > 0) unused_.Wait(mu_);
-}
-
-void Replica::SetLeadership(const Leadership& leadership) {
-  {
-    MutexLock lock(mu_);
-    leadership_ = leadership;
-  }
-  hub_.Poke();
 }
 
 Replica::Leadership Replica::leadership() const {
   MutexLock lock(mu_);
-  return leadership_;
+  return group_ == nullptr ? Leadership() : group_->leadership();
 }
 
 raft::NodeId Replica::self() const {
   MutexLock lock(mu_);
-  return self_;
-}
-
-bool Replica::attached() const {
-  MutexLock lock(mu_);
-  return node_ != nullptr;
+  return group_ == nullptr ? raft::kNoNode : group_->self();
 }
 
 absl::Status Replica::CheckLeader() const {
   MutexLock lock(mu_);
-  if (node_ == nullptr) return Passive();
-  return leadership_.role == raft::Role::kLeader ? absl::OkStatus() : NotLeaderLocked();
+  if (group_ == nullptr) return Passive();
+  return group_->leadership().role == raft::Role::kLeader ? absl::OkStatus() : NotLeaderLocked();
 }
 
 absl::Status Replica::NotLeaderLocked() const {
-  for (const catalog::Member& member : members_) {
-    // The own address is no hint: the caller would come back at once.
-    if (member.id() == leadership_.leader && member.id() != self_) {
-      return NotLeader(member.address());
-    }
-  }
-  return NotLeader("");
+  return NotLeader(group_ == nullptr ? "" : group_->LeaderAddress());
 }
 
 absl::StatusOr<raft::RaftStatus> Replica::Status() const {
@@ -161,15 +140,6 @@ absl::Status Replica::TransferLeader(raft::NodeId target, SteadyTime deadline) {
     });
   }));
   return WaitFor(std::move(future), deadline, "the transfer");
-}
-
-void Replica::Deliver(std::vector<raft::Message> messages) {
-  // Dropped while there is no node, as a network may.
-  (void)With([&](raftnode::RaftNode& node) { node.Deliver(std::move(messages)); });
-}
-
-void Replica::ReportUnreachable(raft::NodeId peer) {
-  (void)With([&](raftnode::RaftNode& node) { node.ReportUnreachable(peer); });
 }
 
 }  // namespace kdb::meta

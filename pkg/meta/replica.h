@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "pkg/base/mutex.h"
 #include "pkg/meta/state_hub.h"
+#include "pkg/raftnode/group_view.h"
 #include "pkg/raftnode/raft_node.h"
 #include "proto/meta_log.pb.h"
 
@@ -22,25 +23,16 @@ std::string LeaderOf(const absl::Status& status);
 // Thread-safe.
 class Replica {
  public:
-  struct Leadership {
-    raft::Role role = raft::Role::kFollower;
-    raft::Term term = 0;
-    raft::NodeId leader = raft::kNoNode;
-  };
-
-  explicit Replica(StateHub& hub) : hub_(hub) {}
+  using Leadership = raftnode::GroupView::Leadership;
 
   // From now on calls go to `node`, until Detach.
-  void Attach(raftnode::RaftNode* node, raft::NodeId self, std::vector<catalog::Member> members);
+  void Attach(const raftnode::GroupView* group, raftnode::RaftNode* node);
   // Waits for calls that use the node at this moment.
   void Detach();
-  // The raft role's word (raftnode::Observer::OnLeadership).
-  void SetLeadership(const Leadership& leadership);
 
   Leadership leadership() const;
   bool IsLeader() const { return leadership().role == raft::Role::kLeader; }
   raft::NodeId self() const;
-  bool attached() const;
   // OK on the leader, else NotLeader.
   absl::Status CheckLeader() const;
   absl::StatusOr<raft::RaftStatus> Status() const;
@@ -54,8 +46,6 @@ class Replica {
   // OK: the hub's state has all that was committed before the call.
   absl::Status Barrier(SteadyTime deadline);
   absl::Status TransferLeader(raft::NodeId target, SteadyTime deadline);
-  void Deliver(std::vector<raft::Message> messages);
-  void ReportUnreachable(raft::NodeId peer);
 
  private:
   // Runs `use`, which must not block, on the node and holds Detach back meanwhile.
@@ -63,14 +53,12 @@ class Replica {
 
   absl::Status NotLeaderLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  StateHub& hub_;
   mutable Mutex mu_;
   mutable CondVar unused_;
+  // Both or none.
+  const raftnode::GroupView* group_ ABSL_GUARDED_BY(mu_) = nullptr;
   raftnode::RaftNode* node_ ABSL_GUARDED_BY(mu_) = nullptr;
   mutable int uses_ ABSL_GUARDED_BY(mu_) = 0;
-  raft::NodeId self_ ABSL_GUARDED_BY(mu_) = raft::kNoNode;
-  std::vector<catalog::Member> members_ ABSL_GUARDED_BY(mu_);
-  Leadership leadership_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kdb::meta

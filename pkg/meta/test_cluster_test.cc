@@ -146,6 +146,7 @@ grpc::ServerUnaryReactor* FakeKv::Query(grpc::CallbackServerContext* context,
 MetaProcess::MetaProcess(const std::string& dir) : fs_(NewPosixFileSystem()) {
   options_.data_dir = dir;
   options_.listen.address = "127.0.0.1:0";
+  options_.admin_listen = "127.0.0.1:0";
   options_.raft.tick = std::chrono::milliseconds(20);
   options_.raft.min_free_bytes = 0;
   options_.reconciler.interval = std::chrono::milliseconds(100);

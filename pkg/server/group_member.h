@@ -1,4 +1,4 @@
-// A born member with everything that it owns: threads, transport, engine, replica; attached to the
+// A born member with everything that it owns: threads, streams, engine, replica; attached to the
 // server's services for as long as it lives.
 #pragma once
 
@@ -7,18 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "pkg/base/executor.h"
 #include "pkg/raftnode/identity.h"
-#include "pkg/rpc/raft_transport.h"
+#include "pkg/rpc/member_streams.h"
 #include "pkg/server/command_stream.h"
 #include "pkg/server/replica.h"
+#include "pkg/storage/engine_factory.h"
 
 namespace kdb::server {
-
-// Opens the engine of a data directory's sub-directory; injected, so that only the composition root
-// knows RocksDB.
-using EngineFactory =
-    std::function<absl::StatusOr<std::unique_ptr<storage::Engine>>(const std::string& dir)>;
 
 struct GroupMemberOptions {
   std::string data_dir;
@@ -38,13 +33,12 @@ struct Services {
   std::function<void(const absl::Status&)> on_fatal;
 };
 
-class GroupMember final : private rpc::RaftSink {
+class GroupMember final {
  public:
-  static absl::StatusOr<std::unique_ptr<GroupMember>> Start(const GroupMemberOptions& options,
-                                                            const raftnode::Identity& identity,
-                                                            const EngineFactory& open_engine,
-                                                            const Services& services);
-  ~GroupMember() override;
+  static absl::StatusOr<std::unique_ptr<GroupMember>> Start(
+      const GroupMemberOptions& options, const raftnode::Identity& identity,
+      const storage::EngineFactory& open_engine, const Services& services);
+  ~GroupMember();
 
   // Before a planned stop: hands leadership over if it can, and flushes the engine so that the next
   // start replays little.
@@ -59,25 +53,18 @@ class GroupMember final : private rpc::RaftSink {
   struct Threads;
 
   GroupMember(const raftnode::Identity& identity, const Services& services);
-  absl::Status Open(const GroupMemberOptions& options, const EngineFactory& open_engine);
-
-  absl::Status Accept(const raftpb::Hello& hello) override;
-  void Deliver(std::vector<raft::Message> messages) override;
-  void OnUnreachable(raft::NodeId peer);
+  absl::Status Open(const GroupMemberOptions& options, const storage::EngineFactory& open_engine);
+  ReplicaEnvironment Environment();
 
   const Services services_;
   const catalog::BirthCertificate birth_;
-  rpc::MemberIdentity self_;
+  const rpc::MemberIdentity self_;
 
   // In the order of construction; the replica goes first.
   std::unique_ptr<Threads> threads_;
   std::unique_ptr<storage::Engine> engine_;
-  std::unique_ptr<rpc::RaftTransport> transport_;
+  std::unique_ptr<rpc::MemberStreams> streams_;
   std::unique_ptr<Replica> replica_;
-
-  Mutex mu_;
-  Replica* reachable_ ABSL_GUARDED_BY(mu_) =
-      nullptr;  // replica_, while the transport may report to it
 };
 
 }  // namespace kdb::server

@@ -7,7 +7,6 @@
 #include "pkg/base/status.h"
 #include "pkg/rpc/catalog_watcher.h"
 #include "pkg/rpc/meta_client.h"
-#include "pkg/rpc/server.h"
 #include "pkg/server/admin_service.h"
 
 namespace kdb::server {
@@ -16,7 +15,7 @@ namespace {
 class KvServerImpl final : public KvServer, private AdminBackend {
  public:
   KvServerImpl(const KvOptions& options, FileSystem& fs, const Clock& clock,
-               EngineFactory open_engine, obs::Logger logger,
+               storage::EngineFactory open_engine, obs::Logger logger,
                std::function<void(const absl::Status&)> on_fatal)
       : options_(options),
         fs_(fs),
@@ -33,17 +32,15 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   int admin_port() const override { return admin_http_->port(); }
 
  private:
-  raftnode::Identity identity() const override {
-    MutexLock lock(mu_);
-    return identity_;
+  absl::Status AcceptBirth(const catalog::BirthCertificate& certificate) override {
+    return directory_->AcceptBirth(certificate, starter_);
   }
-  absl::Status AcceptBirth(const catalog::BirthCertificate& certificate) override;
   std::shared_ptr<GroupMember> member() const override {
     MutexLock lock(mu_);
     return member_;
   }
 
-  absl::Status StartMember();
+  absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status StartServices();
   void StartMetaClients();
   void OnCatalog(const catalog::Catalog& catalog);
@@ -54,7 +51,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   const KvOptions options_;
   FileSystem& fs_;
   const Clock& clock_;
-  const EngineFactory open_engine_;
+  const storage::EngineFactory open_engine_;
   const obs::Logger logger_;
   const std::function<void(const absl::Status&)> on_fatal_;
 
@@ -62,13 +59,14 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   net::Loop loop_{"raft"};
   rpc::RaftService raft_service_;
   CommandService command_service_;
-  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<raftnode::DataDirectory> directory_;
+  const raftnode::DataDirectory::Start starter_ = [this](const raftnode::Identity& identity) {
+    return StartMember(identity);
+  };
   std::unique_ptr<CatalogCache> catalog_;
   std::unique_ptr<AdminService> admin_service_;
 
-  Mutex birth_mu_;  // one birth at a time; held while the member starts
   mutable Mutex mu_;
-  raftnode::Identity identity_ ABSL_GUARDED_BY(mu_);
   // Shared with admin calls that are under way.
   std::shared_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);
   bool started_ ABSL_GUARDED_BY(mu_) = false;
@@ -82,30 +80,23 @@ class KvServerImpl final : public KvServer, private AdminBackend {
 };
 
 absl::Status KvServerImpl::Open() {
-  const std::string& dir = options_.member.data_dir;
-  KDB_RETURN_IF_ERROR(CreateDirs(fs_, dir));
-  KDB_ASSIGN_OR_RETURN(lock_, fs_.Lock(dir + "/LOCK"));
   Random random(SystemSeed());
-  {
-    KDB_ASSIGN_OR_RETURN(raftnode::Identity identity, raftnode::LoadIdentity(fs_, dir, random));
-    MutexLock lock(mu_);
-    identity_ = std::move(identity);
-  }
-  catalog_ = std::make_unique<CatalogCache>(fs_, dir + "/catalog", logger_,
-                                            identity().birth ? identity().birth->cluster_id() : "");
-  admin_service_ = std::make_unique<AdminService>(static_cast<AdminBackend&>(*this), *catalog_,
-                                                  options_.version, logger_);
+  KDB_ASSIGN_OR_RETURN(directory_,
+                       raftnode::DataDirectory::Open(fs_, options_.member.data_dir, random));
+  const raftnode::Identity identity = directory_->identity();
+  catalog_ = std::make_unique<CatalogCache>(fs_, directory_->path() + "/catalog", logger_,
+                                            identity.birth ? identity.birth->cluster_id() : "");
+  admin_service_ = std::make_unique<AdminService>(*directory_, static_cast<AdminBackend&>(*this),
+                                                  *catalog_, options_.version, logger_);
   obs::Probes probes{.live = [this] { return loop_.Alive(); },
                      .ready = [this] { return Ready(); },
                      .started = [this] { return Started(); }};
   KDB_ASSIGN_OR_RETURN(admin_http_,
                        obs::AdminHttp::Start(options_.admin_listen, metrics_, std::move(probes)));
   KDB_RETURN_IF_ERROR(StartServices());
-  if (identity().birth.has_value()) {
-    MutexLock birth(birth_mu_);
-    KDB_RETURN_IF_ERROR(StartMember());
-  } else {
-    logger_->info("{} is passive: no birth certificate names it yet", identity().uuid);
+  KDB_RETURN_IF_ERROR(directory_->StartIfBorn(starter_));
+  if (!identity.birth.has_value()) {
+    logger_->info("{} is passive: no birth certificate names it yet", identity.uuid);
   }
   {
     MutexLock lock(mu_);
@@ -140,7 +131,7 @@ absl::Status KvServerImpl::StartServices() {
   return absl::OkStatus();
 }
 
-absl::Status KvServerImpl::StartMember() {
+absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
   Services services{.fs = fs_,
                     .clock = clock_,
                     .metrics = metrics_,
@@ -149,26 +140,13 @@ absl::Status KvServerImpl::StartMember() {
                     .commands = command_service_,
                     .loop = loop_,
                     .on_fatal = on_fatal_};
-  raftnode::Identity id = identity();
   KDB_ASSIGN_OR_RETURN(std::shared_ptr<GroupMember> member,
-                       GroupMember::Start(options_.member, id, open_engine_, services));
+                       GroupMember::Start(options_.member, identity, open_engine_, services));
   logger_->info("member {} of group {} of cluster {}", member->id(), member->birth().gid(),
                 member->birth().cluster_id());
   MutexLock lock(mu_);
   member_ = std::move(member);
   return absl::OkStatus();
-}
-
-absl::Status KvServerImpl::AcceptBirth(const catalog::BirthCertificate& certificate) {
-  MutexLock birth(birth_mu_);
-  raftnode::Identity id = identity();
-  KDB_RETURN_IF_ERROR(raftnode::AcceptBirth(fs_, options_.member.data_dir, certificate, &id));
-  {
-    MutexLock lock(mu_);
-    identity_ = id;
-    if (member_ != nullptr) return absl::OkStatus();
-  }
-  return StartMember();
 }
 
 void KvServerImpl::StartMetaClients() {
@@ -232,8 +210,9 @@ absl::Status KvServerImpl::Ready() const {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KvServer>> KvServer::Start(
-    const KvOptions& options, FileSystem& fs, const Clock& clock, EngineFactory open_engine,
-    obs::Logger logger, std::function<void(const absl::Status&)> on_fatal) {
+    const KvOptions& options, FileSystem& fs, const Clock& clock,
+    storage::EngineFactory open_engine, obs::Logger logger,
+    std::function<void(const absl::Status&)> on_fatal) {
   auto server = std::make_unique<KvServerImpl>(options, fs, clock, std::move(open_engine),
                                                std::move(logger), std::move(on_fatal));
   KDB_RETURN_IF_ERROR(server->Open());

@@ -34,8 +34,9 @@ class KvServer {
   // DATA_LOSS: it is damaged. `fs`, `clock` and `logger` outlive the server. `on_fatal`: the disk
   // failed, the process must end.
   static absl::StatusOr<std::unique_ptr<KvServer>> Start(
-      const KvOptions& options, FileSystem& fs, const Clock& clock, EngineFactory open_engine,
-      obs::Logger logger, std::function<void(const absl::Status&)> on_fatal);
+      const KvOptions& options, FileSystem& fs, const Clock& clock,
+      storage::EngineFactory open_engine, obs::Logger logger,
+      std::function<void(const absl::Status&)> on_fatal);
   // Hands leadership over if it can, marks the log cleanly, stops.
   virtual ~KvServer() = default;
 

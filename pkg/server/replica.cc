@@ -11,36 +11,22 @@
 #include "pkg/wire/batch.h"
 
 namespace kdb::server {
-namespace {
-
-raft::ConfState InitialConf(const catalog::BirthCertificate& birth) {
-  raft::ConfState conf;
-  for (const catalog::Member& m : birth.members()) {
-    (m.role() == catalog::Member::LEARNER ? conf.learners : conf.voters).push_back(m.id());
-  }
-  return conf;
-}
-
-std::vector<raftnode::Peer> Peers(const std::map<raft::NodeId, catalog::Member>& members) {
-  std::vector<raftnode::Peer> peers;
-  for (const auto& [id, m] : members) peers.push_back({id, m.uuid(), m.address()});
-  return peers;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Start(const ReplicaOptions& options,
                                                         const catalog::BirthCertificate& birth,
                                                         raft::NodeId self,
                                                         const ReplicaEnvironment& env) {
-  std::unique_ptr<Replica> replica(new Replica(options, env));
-  KDB_RETURN_IF_ERROR(replica->Open(birth, self));
+  std::unique_ptr<Replica> replica(new Replica(options, birth, self, env));
+  KDB_RETURN_IF_ERROR(replica->Open(birth));
   return replica;
 }
 
-Replica::Replica(const ReplicaOptions& options, const ReplicaEnvironment& env)
+Replica::Replica(const ReplicaOptions& options, const catalog::BirthCertificate& birth,
+                 raft::NodeId self, const ReplicaEnvironment& env)
     : options_(options),
       env_(env),
+      voters_(raftnode::InitialConf(birth).voters.size()),
+      group_(birth, self, env.logger),
       proposer_(env.clock),
       clock_skew_(env.metrics.AddGauge(
           "kdb_clock_skew_seconds", "Largest distance of a member's wall clock from the median")),
@@ -50,21 +36,15 @@ Replica::Replica(const ReplicaOptions& options, const ReplicaEnvironment& env)
       read_latency_(env.metrics.AddLatency("kdb_shard_read_seconds",
                                            "A read batch on the leader, ReadIndex included")) {}
 
-absl::Status Replica::Open(const catalog::BirthCertificate& birth, raft::NodeId self) {
-  self_ = self;
-  voters_ = InitialConf(birth).voters.size();
-  {
-    MutexLock lock(mu_);
-    for (const catalog::Member& m : birth.members()) members_[m.id()] = m;
-    env_.transport.SetPeers(Peers(members_));
-  }
+absl::Status Replica::Open(const catalog::BirthCertificate& birth) {
+  env_.transport.SetPeers(group_.Peers());
   KDB_ASSIGN_OR_RETURN(state_,
                        kv::ShardState::Open(options_.shard, birth, env_.engine, env_.metrics));
   KDB_ASSIGN_OR_RETURN(
-      node_, raftnode::RaftNode::Start(options_.raft, self, InitialConf(birth), env_.fs,
-                                       env_.executors, *state_, env_.transport, *this, env_.clock,
-                                       Random(env_.seed), env_.metrics));
-  replay_until_ = node_->Status().commit;
+      node_, raftnode::RaftNode::Start(options_.raft, group_.self(), raftnode::InitialConf(birth),
+                                       env_.fs, env_.executors, *state_, env_.transport, *this,
+                                       env_.clock, Random(env_.seed), env_.metrics));
+  group_.SetReplayTarget(node_->Status().commit);
   proposer_.SetNode(node_.get());
   expire_keys_ = std::make_unique<Periodic>(env_.executors.background, options_.expire_keys_every,
                                             [this] { ExpireKeys(); });
@@ -151,62 +131,18 @@ absl::Status Replica::HandOver(std::chrono::milliseconds limit) {
 }
 
 void Replica::SetMembers(const std::vector<catalog::Member>& members) {
-  MutexLock lock(mu_);
-  for (const catalog::Member& m : members) {
-    auto it = members_.find(m.id());
-    if (it != members_.end() && it->second.uuid() == m.uuid()) it->second.set_address(m.address());
-  }
-  env_.transport.SetPeers(Peers(members_));
-}
-
-std::string Replica::LeaderAddress() const {
-  raft::NodeId leader = leader_.load(std::memory_order_relaxed);
-  if (leader == self_) return "";
-  std::optional<catalog::Member> member = Member(leader);
-  return member.has_value() ? member->address() : "";
-}
-
-std::optional<catalog::Member> Replica::Member(raft::NodeId id) const {
-  MutexLock lock(mu_);
-  auto it = members_.find(id);
-  if (it == members_.end()) return std::nullopt;
-  return it->second;
-}
-
-absl::Status Replica::Ready() const {
-  {
-    MutexLock lock(mu_);
-    if (!degraded_.empty()) return absl::UnavailableError(degraded_);
-  }
-  raft::RaftStatus status = node_->Status();
-  const auto& voters = status.conf.voters;
-  if (std::find(voters.begin(), voters.end(), status.id) == voters.end()) {
-    return absl::UnavailableError("not a voter of the group");
-  }
-  if (status.leader == raft::kNoNode) return absl::UnavailableError("no leader is known");
-  if (uint64_t lag = status.commit - status.applied; lag > options_.ready_apply_lag) {
-    return absl::UnavailableError(fmt::format("{} committed entries are not applied yet", lag));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Replica::Started() const {
-  raft::Index applied = node_->Status().applied;
-  if (applied >= replay_until_) return absl::OkStatus();
-  return absl::UnavailableError(
-      fmt::format("the log is being replayed: applied {} of {}", applied, replay_until_));
+  group_.UpdateAddresses(members);
+  env_.transport.SetPeers(group_.Peers());
 }
 
 void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {
-  leader_.store(leader, std::memory_order_relaxed);
+  group_.SetLeadership({.role = role, .term = term, .leader = leader});
   bool now_leads = role == raft::Role::kLeader;
   if (now_leads && !leads()) {
-    env_.logger->info("leads the group since term {}", term);
     proposer_.StartLeading(state_->applied_log_time_ms(), voters_);
     MutexLock lock(mu_);
     session_seen_.clear();  // silence is counted anew: the last leader's clock is not ours
   } else if (!now_leads && leads()) {
-    env_.logger->info("leads no more; term {}, leader {}", term, leader);
     proposer_.StopLeading();
   }
   leading_.store(now_leads, std::memory_order_relaxed);
@@ -220,9 +156,7 @@ void Replica::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
 void Replica::OnFatal(const absl::Status& status) { env_.on_fatal(status); }
 
 void Replica::OnDegraded(bool degraded, const std::string& why) {
-  env_.logger->warn("{}: {}", degraded ? "degraded" : "recovered", why);
-  MutexLock lock(mu_);
-  degraded_ = degraded ? why : "";
+  group_.SetDegraded(degraded, why);
 }
 
 void Replica::ExpireKeys() {

@@ -8,7 +8,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "pkg/kv/shard_state.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
+#include "pkg/raftnode/group_view.h"
 #include "pkg/raftnode/raft_node.h"
 #include "pkg/server/proposer.h"
 #include "proto/catalog.pb.h"
@@ -78,8 +78,9 @@ class Replica final : private raftnode::Observer {
   // Before a planned stop; blocks, at most `limit`.
   absl::Status HandOver(std::chrono::milliseconds limit);
 
-  void Deliver(std::vector<raft::Message> messages) { node_->Deliver(std::move(messages)); }
-  void ReportUnreachable(raft::NodeId peer) { node_->ReportUnreachable(peer); }
+  // For what arrives from peers.
+  raftnode::RaftNode& node() { return *node_; }
+  const raftnode::GroupView& group() const { return group_; }
   // Members at their present addresses, by the newest catalog.
   void SetMembers(const std::vector<catalog::Member>& members);
 
@@ -87,21 +88,21 @@ class Replica final : private raftnode::Observer {
   raft::RaftStatus RaftStatus() const { return node_->Status(); }
   kv::ShardStats ShardStats() const { return state_->stats(); }
   exec::SlotSet owned() const { return state_->owned(); }
-  // The leader's address; empty when it is not known or it is this node.
-  std::string LeaderAddress() const;
-  std::optional<catalog::Member> Member(raft::NodeId id) const;
+  // Empty when it is not known or it is this node.
+  std::string LeaderAddress() const { return group_.LeaderAddress(); }
   // UNAVAILABLE with the reason while this replica should get no traffic.
-  absl::Status Ready() const;
+  absl::Status Ready() const { return group_.Ready(node_->Status(), options_.ready_apply_lag); }
   // UNAVAILABLE, with how far it has come, until what was committed when the replica started is
   // applied; then OK for good.
-  absl::Status Started() const;
+  absl::Status Started() const { return group_.Started(node_->Status()); }
 
  private:
   class ReadToken;
   struct UnderWay;
 
-  Replica(const ReplicaOptions& options, const ReplicaEnvironment& env);
-  absl::Status Open(const catalog::BirthCertificate& birth, raft::NodeId self);
+  Replica(const ReplicaOptions& options, const catalog::BirthCertificate& birth, raft::NodeId self,
+          const ReplicaEnvironment& env);
+  absl::Status Open(const catalog::BirthCertificate& birth);
 
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms) override;
@@ -122,15 +123,13 @@ class Replica final : private raftnode::Observer {
 
   const ReplicaOptions options_;
   const ReplicaEnvironment env_;
+  const size_t voters_;
+  raftnode::GroupView group_;
   Proposer proposer_;
   std::unique_ptr<kv::ShardState> state_;
   std::unique_ptr<raftnode::RaftNode> node_;
-  raft::NodeId self_ = raft::kNoNode;
-  size_t voters_ = 0;
-  raft::Index replay_until_ = 0;  // known to be committed at the start
 
   std::atomic<bool> leading_ = false;
-  std::atomic<raft::NodeId> leader_ = raft::kNoNode;
   std::atomic<bool> expiring_ = false;  // an expiry step is in the log
   std::atomic<size_t> next_reader_ = 0;
   std::atomic<int> early_pause_ = 0;  // reads that are not executed early
@@ -144,7 +143,6 @@ class Replica final : private raftnode::Observer {
   mutable Mutex mu_;
   CondVar reads_done_;
   int reads_ ABSL_GUARDED_BY(mu_) = 0;
-  std::map<raft::NodeId, catalog::Member> members_ ABSL_GUARDED_BY(mu_);
   // A leader's: each session's newest batch, and since when it is that. By monotonic time of this
   // leader alone.
   struct SessionActivity {
@@ -152,7 +150,6 @@ class Replica final : private raftnode::Observer {
     Clock::Duration since{};
   };
   std::map<uint64_t, SessionActivity> session_seen_ ABSL_GUARDED_BY(mu_);
-  std::string degraded_ ABSL_GUARDED_BY(mu_);  // why; empty: it is not
 
   std::unique_ptr<Periodic> expire_keys_;
   std::unique_ptr<Periodic> expire_sessions_;

@@ -68,8 +68,9 @@ void SimServer::Start() {
   raft::RaftStatus status = replica_->RaftStatus();
   world_.trace.Note(name_, "started: applied {}, last {}, term {}", status.applied,
                     status.last_index, status.term);
-  world_.raft_network.Attach(
-      id_, [this](std::vector<raft::Message> messages) { replica_->Deliver(std::move(messages)); });
+  world_.raft_network.Attach(id_, [this](std::vector<raft::Message> messages) {
+    replica_->node().Deliver(std::move(messages));
+  });
 }
 
 void SimServer::Stop(End how) {
