@@ -27,7 +27,7 @@ grpc::ServerUnaryReactor* AdminService::RunOn(grpc::CallbackServerContext* conte
 }
 
 std::optional<raft::RaftStatus> AdminService::FillStatus(shardpb::StatusReply*) const {
-  absl::StatusOr<raft::RaftStatus> status = parts_.replica.Status();
+  absl::StatusOr<raft::RaftStatus> status = parts_.log.Status();
   return status.ok() ? std::optional(*status) : std::nullopt;
 }
 
@@ -41,9 +41,9 @@ grpc::ServerUnaryReactor* AdminService::TransferLeader(
     grpc::CallbackServerContext* context, const shardpb::TransferLeaderRequest* request,
     shardpb::TransferLeaderReply*) {
   return RunOn(context, [this, request]() -> absl::Status {
-    KDB_RETURN_IF_ERROR(parts_.replica.CheckLeader());
-    return parts_.replica.TransferLeader(request->target(),
-                                         std::chrono::steady_clock::now() + kTransferTimeout);
+    KDB_RETURN_IF_ERROR(parts_.log.CheckLeader());
+    return parts_.log.TransferLeader(request->target(),
+                                     std::chrono::steady_clock::now() + kTransferTimeout);
   });
 }
 

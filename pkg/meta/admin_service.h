@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "pkg/meta/catalog_log.h"
 #include "pkg/meta/founding.h"
-#include "pkg/meta/replica.h"
 #include "pkg/meta/worker_pool.h"
 #include "pkg/rpc/member_admin.h"
 
@@ -18,7 +18,7 @@ class AdminService final : public rpc::MemberAdmin {
   // All references outlive the service; the pool is stopped after the gRPC server.
   struct Parts {
     Founding& founding;
-    Replica& replica;
+    CatalogLog& log;
     StateHub& hub;
     WorkerPool& calls;
   };

@@ -35,7 +35,7 @@ GroupMember::~GroupMember() {
     }
   }
   if (streams_ != nullptr) streams_->Close();
-  links_.replica.Detach();
+  links_.log.Detach();
   // Before its roles: it waits for what runs on them.
   node_.reset();
 }
@@ -56,7 +56,7 @@ absl::Status GroupMember::Open(const Options& options) {
                                   threads_.With(links_.loop), *machine_, streams_->transport(),
                                   *this, env_.clock, Random(env_.seed ^ self_.id), env_.metrics));
   group_.SetReplayTarget(node_->Status().commit);
-  links_.replica.Attach(&group_, node_.get());
+  links_.log.Attach(&group_, node_.get());
   links_.hub.Poke();  // leadership may have changed before calls could see it
   streams_->Open(group_, *node_);
   return absl::OkStatus();

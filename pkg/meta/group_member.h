@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "pkg/base/clock.h"
 #include "pkg/env/file_system.h"
+#include "pkg/meta/catalog_log.h"
 #include "pkg/meta/catalog_state.h"
-#include "pkg/meta/replica.h"
 #include "pkg/meta/state_hub.h"
 #include "pkg/net/loop.h"
 #include "pkg/obs/log.h"
@@ -47,7 +47,7 @@ class GroupMember final : private raftnode::Observer {
   };
   // Where the member reports to and is used from; all outlive it.
   struct Links {
-    Replica& replica;
+    CatalogLog& log;
     StateHub& hub;
     rpc::RaftService& raft_service;
     net::Loop& loop;  // of all connections; runs the raft role

@@ -17,8 +17,8 @@ class Server final : public MetaServer {
   Server(const ServerOptions& options, const Environment& env)
       : options_(options),
         env_(env),
-        reconciler_(options.reconciler, replica_, hub_, admin_client_, env.logger, env.metrics),
-        operations_(replica_, hub_, reconciler_, admin_client_),
+        reconciler_(options.reconciler, log_, hub_, admin_client_, env.logger, env.metrics),
+        operations_(log_, hub_, reconciler_, admin_client_),
         probe_(admin_client_) {}
 
   ~Server() override {
@@ -66,7 +66,7 @@ class Server final : public MetaServer {
   std::unique_ptr<raftnode::DataDirectory> directory_;
 
   StateHub hub_;
-  Replica replica_;
+  CatalogLog log_;
   rpc::AdminClient admin_client_;
   Reconciler reconciler_;
   Operations operations_;
@@ -88,10 +88,10 @@ class Server final : public MetaServer {
 absl::Status Server::Listen() {
   long_calls_ = std::make_unique<WorkerPool>(options_.long_calls, options_.max_queued_calls);
   short_calls_ = std::make_unique<WorkerPool>(options_.short_calls, options_.max_queued_calls);
-  meta_service_.emplace(MetaService::Parts{*founding_, operations_, probe_, replica_, hub_,
-                                           *long_calls_, *short_calls_});
+  meta_service_.emplace(
+      MetaService::Parts{*founding_, operations_, probe_, log_, hub_, *long_calls_, *short_calls_});
   admin_service_.emplace(*directory_, options_.version, env_.logger,
-                         AdminService::Parts{*founding_, replica_, hub_, *short_calls_});
+                         AdminService::Parts{*founding_, log_, hub_, *short_calls_});
   auto raft = [this](auto) { return raft_service_.Open(); };
   KDB_ASSIGN_OR_RETURN(
       server_,
@@ -104,8 +104,8 @@ absl::Status Server::Listen() {
 
 absl::Status Server::StartMember(const raftnode::Identity& identity) {
   GroupMember::Options options{options_.data_dir, options_.raft, options_.transport};
-  KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, env_, identity,
-                                                       {replica_, hub_, raft_service_, loop_}));
+  KDB_ASSIGN_OR_RETURN(
+      auto member, GroupMember::Start(options, env_, identity, {log_, hub_, raft_service_, loop_}));
   reconciler_.Start(*identity.birth);
   MutexLock lock(mu_);
   member_ = std::move(member);
@@ -135,7 +135,7 @@ absl::Status Server::Ready() const {
   }
   MutexLock lock(mu_);
   if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
-  KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, replica_.Status());
+  KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, log_.Status());
   return member_->group().Ready(status, options_.max_apply_lag);
 }
 
@@ -143,7 +143,7 @@ absl::Status Server::Started() const {
   if (!directory_->identity().birth) return absl::OkStatus();
   MutexLock lock(mu_);
   if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
-  KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, replica_.Status());
+  KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, log_.Status());
   return member_->group().Started(status);
 }
 

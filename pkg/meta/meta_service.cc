@@ -119,10 +119,10 @@ grpc::ServerWriteReactor<metapb::WatchReply>* MetaService::Watch(
 }
 
 absl::Status MetaService::FillQuery(SteadyTime deadline, metapb::QueryReply* reply) {
-  if (parts_.replica.IsLeader()) KDB_RETURN_IF_ERROR(parts_.replica.Barrier(deadline));
+  if (parts_.log.IsLeader()) KDB_RETURN_IF_ERROR(parts_.log.Barrier(deadline));
   StatePtr state = parts_.hub.Latest();
   if (state == nullptr) return absl::UnavailableError("this meta server is not bootstrapped");
-  const Replica::Leadership leadership = parts_.replica.leadership();
+  const CatalogLog::Leadership leadership = parts_.log.leadership();
   *reply->mutable_catalog() = state->catalog();
   catalog::Group* meta = reply->mutable_catalog()->mutable_meta();
   // Known to every member by Raft itself: not in the log.

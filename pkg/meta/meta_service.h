@@ -5,10 +5,10 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/functional/any_invocable.h"
+#include "pkg/meta/catalog_log.h"
 #include "pkg/meta/founding.h"
 #include "pkg/meta/operations.h"
 #include "pkg/meta/peer_probe.h"
-#include "pkg/meta/replica.h"
 #include "pkg/meta/worker_pool.h"
 #include "pkg/obs/metrics.h"
 #include "proto/meta.grpc.pb.h"
@@ -23,7 +23,7 @@ class MetaService final : public metapb::Meta::CallbackService {
     Founding& founding;
     Operations& operations;
     PeerProbe& probe;
-    Replica& replica;
+    CatalogLog& log;
     StateHub& hub;
     WorkerPool& long_calls;
     WorkerPool& short_calls;

@@ -30,9 +30,9 @@ absl::Status OtherServers(const catalog::Group& group) {
 
 }  // namespace
 
-Operations::Operations(Replica& replica, StateHub& hub, Reconciler& reconciler,
+Operations::Operations(CatalogLog& log, StateHub& hub, Reconciler& reconciler,
                        rpc::AdminClient& admin)
-    : replica_(replica), hub_(hub), reconciler_(reconciler), admin_(admin) {}
+    : log_(log), hub_(hub), reconciler_(reconciler), admin_(admin) {}
 
 absl::Status Operations::Register(const metapb::RegisterRequest& request, SteadyTime deadline) {
   KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
@@ -66,19 +66,19 @@ absl::Status Operations::Join(const metapb::JoinRequest& request, SteadyTime dea
 }
 
 absl::Status Operations::Leave(const metapb::LeaveRequest& request, SteadyTime deadline) {
-  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  KDB_RETURN_IF_ERROR(log_.CheckLeader());
   metalog::Command command;
   command.mutable_leave()->set_gid(request.gid());
-  return replica_.Propose(command, deadline).status();
+  return log_.Propose(command, deadline).status();
 }
 
 absl::Status Operations::Move(const metapb::MoveRequest& request, SteadyTime deadline) {
-  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  KDB_RETURN_IF_ERROR(log_.CheckLeader());
   const uint64_t gid = request.gid();
   metalog::Command command;
   command.mutable_assign_slots()->set_gid(gid);
   command.mutable_assign_slots()->mutable_slots()->CopyFrom(request.slots());
-  KDB_RETURN_IF_ERROR(replica_.Propose(command, deadline).status());
+  KDB_RETURN_IF_ERROR(log_.Propose(command, deadline).status());
   reconciler_.Kick();
   // A repeated call waits too: an assignment of before may not be carried out yet.
   const std::set<uint32_t> wanted(request.slots().begin(), request.slots().end());
@@ -99,9 +99,9 @@ absl::Status Operations::Move(const metapb::MoveRequest& request, SteadyTime dea
 absl::Status Operations::TransferLeader(const metapb::TransferLeaderRequest& request,
                                         SteadyTime deadline) {
   if (request.gid() == 0) {
-    KDB_RETURN_IF_ERROR(replica_.CheckLeader());
-    if (request.target() == replica_.self()) return absl::OkStatus();
-    return replica_.TransferLeader(request.target(), deadline);
+    KDB_RETURN_IF_ERROR(log_.CheckLeader());
+    if (request.target() == log_.self()) return absl::OkStatus();
+    return log_.TransferLeader(request.target(), deadline);
   }
   KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
   const catalog::Group* group = FindGroup(*state, request.gid());
@@ -125,7 +125,7 @@ absl::Status Operations::TransferLeader(const metapb::TransferLeaderRequest& req
 
 absl::StatusOr<uint64_t> Operations::Report(const metapb::ReportRequest& request,
                                             SteadyTime deadline) {
-  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
+  KDB_RETURN_IF_ERROR(log_.CheckLeader());
   StatePtr state = hub_.Latest();
   if (request.cluster_id() != state->catalog().cluster_id()) {
     return absl::FailedPreconditionError(fmt::format(
@@ -138,12 +138,12 @@ absl::StatusOr<uint64_t> Operations::Report(const metapb::ReportRequest& request
   command.mutable_report_leader()->set_gid(request.gid());
   command.mutable_report_leader()->set_leader(request.leader());
   command.mutable_report_leader()->set_term(request.term());
-  return replica_.Propose(command, deadline);
+  return log_.Propose(command, deadline);
 }
 
 absl::StatusOr<StatePtr> Operations::Fresh(SteadyTime deadline) {
-  KDB_RETURN_IF_ERROR(replica_.CheckLeader());
-  KDB_RETURN_IF_ERROR(replica_.Barrier(deadline));
+  KDB_RETURN_IF_ERROR(log_.CheckLeader());
+  KDB_RETURN_IF_ERROR(log_.Barrier(deadline));
   return hub_.Latest();
 }
 
@@ -177,7 +177,7 @@ absl::Status Operations::RegisterServers(uint64_t gid, const std::vector<std::st
   metalog::Command command;
   command.mutable_register_group()->set_gid(gid);
   command.mutable_register_group()->mutable_members()->Assign(members.begin(), members.end());
-  return replica_.Propose(command, deadline).status();
+  return log_.Propose(command, deadline).status();
 }
 
 absl::Status Operations::DecideBirth(uint64_t gid, SteadyTime deadline) {
@@ -190,7 +190,7 @@ absl::Status Operations::DecideBirth(uint64_t gid, SteadyTime deadline) {
   birth->set_gid(gid);
   birth->mutable_hash_seed()->CopyFrom(state->catalog().hash_seed());
   birth->mutable_members()->CopyFrom(group->members());
-  return replica_.Propose(command, deadline).status();
+  return log_.Propose(command, deadline).status();
 }
 
 absl::Status Operations::WaitForGroup(uint64_t gid, SteadyTime deadline, const char* what,
@@ -198,9 +198,9 @@ absl::Status Operations::WaitForGroup(uint64_t gid, SteadyTime deadline, const c
   bool done = false;
   absl::Status status = hub_.WaitUntil(deadline, [&](const metalog::State& state) {
     done = condition(state);
-    return done || !replica_.IsLeader();
+    return done || !log_.IsLeader();
   });
-  if (status.ok()) return done ? status : replica_.CheckLeader();
+  if (status.ok()) return done ? status : log_.CheckLeader();
   if (!absl::IsDeadlineExceeded(status)) return status;
   return absl::UnavailableError(
       fmt::format("group {} {}: {}", gid, what, Text(reconciler_.Trouble(gid))));

@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkg/meta/catalog_log.h"
 #include "pkg/meta/reconciler.h"
-#include "pkg/meta/replica.h"
 #include "pkg/rpc/admin_client.h"
 #include "proto/meta.pb.h"
 
@@ -20,7 +20,7 @@ namespace kdb::meta {
 class Operations {
  public:
   // All references outlive the object.
-  Operations(Replica& replica, StateHub& hub, Reconciler& reconciler, rpc::AdminClient& admin);
+  Operations(CatalogLog& log, StateHub& hub, Reconciler& reconciler, rpc::AdminClient& admin);
 
   absl::Status Register(const metapb::RegisterRequest& request, SteadyTime deadline);
   absl::Status Join(const metapb::JoinRequest& request, SteadyTime deadline);
@@ -43,7 +43,7 @@ class Operations {
   absl::Status WaitForGroup(uint64_t gid, SteadyTime deadline, const char* what,
                             absl::FunctionRef<bool(const metalog::State&)> condition);
 
-  Replica& replica_;
+  CatalogLog& log_;
   StateHub& hub_;
   Reconciler& reconciler_;
   rpc::AdminClient& admin_;

@@ -8,10 +8,10 @@
 
 namespace kdb::meta {
 
-Reconciler::Reconciler(const ReconcilerOptions& options, Replica& replica, StateHub& hub,
+Reconciler::Reconciler(const ReconcilerOptions& options, CatalogLog& log, StateHub& hub,
                        rpc::AdminClient& admin, obs::Logger logger, obs::Registry& metrics)
     : options_(options),
-      replica_(replica),
+      log_(log),
       hub_(hub),
       admin_(admin),
       logger_(std::move(logger)),
@@ -49,7 +49,7 @@ absl::Status Reconciler::Trouble(uint64_t gid) const {
 void Reconciler::Run() {
   bool done = true;
   while (WaitForWork(done)) {
-    const Replica::Leadership leadership = replica_.leadership();
+    const CatalogLog::Leadership leadership = log_.leadership();
     StatePtr state = hub_.Latest();
     if (leadership.role != raft::Role::kLeader || state == nullptr) {
       done = true;
@@ -184,8 +184,7 @@ absl::Status Reconciler::DeliverSlots(const std::string& cluster_id, const catal
 }
 
 absl::Status Reconciler::Propose(const metalog::Command& command) {
-  return replica_.Propose(command, std::chrono::steady_clock::now() + options_.call_timeout)
-      .status();
+  return log_.Propose(command, std::chrono::steady_clock::now() + options_.call_timeout).status();
 }
 
 }  // namespace kdb::meta

@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pkg/base/mutex.h"
-#include "pkg/meta/replica.h"
+#include "pkg/meta/catalog_log.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/rpc/admin_client.h"
@@ -34,7 +34,7 @@ struct ReconcilerOptions {
 class Reconciler {
  public:
   // All references outlive the object.
-  Reconciler(const ReconcilerOptions& options, Replica& replica, StateHub& hub,
+  Reconciler(const ReconcilerOptions& options, CatalogLog& log, StateHub& hub,
              rpc::AdminClient& admin, obs::Logger logger, obs::Registry& metrics);
   ~Reconciler();
 
@@ -61,7 +61,7 @@ class Reconciler {
   bool WaitForWork(bool done);
 
   const ReconcilerOptions options_;
-  Replica& replica_;
+  CatalogLog& log_;
   StateHub& hub_;
   rpc::AdminClient& admin_;
   const obs::Logger logger_;

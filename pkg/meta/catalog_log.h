@@ -1,5 +1,5 @@
-// This server's member of the meta group, as calls use it: propose and wait, read barrier, who
-// leads. It is there before the Raft node is: a passive server answers UNAVAILABLE.
+// The meta group's log as calls use it: propose and wait, read barrier, who leads. It is there
+// before this server's Raft node is: a passive server answers UNAVAILABLE.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ absl::Status NotLeader(const std::string& leader_address);
 std::string LeaderOf(const absl::Status& status);
 
 // Thread-safe.
-class Replica {
+class CatalogLog {
  public:
   using Leadership = raftnode::GroupView::Leadership;
 

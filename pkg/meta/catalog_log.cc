@@ -1,4 +1,4 @@
-#include "pkg/meta/replica.h"
+#include "pkg/meta/catalog_log.h"
 
 #include <fmt/format.h>
 
@@ -41,7 +41,7 @@ std::string LeaderOf(const absl::Status& status) {
   return payload ? std::string(*payload) : "";
 }
 
-absl::Status Replica::With(absl::FunctionRef<void(raftnode::RaftNode&)> use) const {
+absl::Status CatalogLog::With(absl::FunctionRef<void(raftnode::RaftNode&)> use) const {
   raftnode::RaftNode* node;
   {
     MutexLock lock(mu_);
@@ -55,46 +55,46 @@ absl::Status Replica::With(absl::FunctionRef<void(raftnode::RaftNode&)> use) con
   return absl::OkStatus();
 }
 
-void Replica::Attach(const raftnode::GroupView* group, raftnode::RaftNode* node) {
+void CatalogLog::Attach(const raftnode::GroupView* group, raftnode::RaftNode* node) {
   MutexLock lock(mu_);
   group_ = group;
   node_ = node;
 }
 
-void Replica::Detach() {
+void CatalogLog::Detach() {
   MutexLock lock(mu_);
   group_ = nullptr;
   node_ = nullptr;
   while (uses_ > 0) unused_.Wait(mu_);
 }
 
-Replica::Leadership Replica::leadership() const {
+CatalogLog::Leadership CatalogLog::leadership() const {
   MutexLock lock(mu_);
   return group_ == nullptr ? Leadership() : group_->leadership();
 }
 
-raft::NodeId Replica::self() const {
+raft::NodeId CatalogLog::self() const {
   MutexLock lock(mu_);
   return group_ == nullptr ? raft::kNoNode : group_->self();
 }
 
-absl::Status Replica::CheckLeader() const {
+absl::Status CatalogLog::CheckLeader() const {
   MutexLock lock(mu_);
   if (group_ == nullptr) return Passive();
   return group_->leadership().role == raft::Role::kLeader ? absl::OkStatus() : NotLeaderLocked();
 }
 
-absl::Status Replica::NotLeaderLocked() const {
+absl::Status CatalogLog::NotLeaderLocked() const {
   return NotLeader(group_ == nullptr ? "" : group_->LeaderAddress());
 }
 
-absl::StatusOr<raft::RaftStatus> Replica::Status() const {
+absl::StatusOr<raft::RaftStatus> CatalogLog::Status() const {
   raft::RaftStatus status;
   KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) { status = node.Status(); }));
   return status;
 }
 
-absl::StatusOr<uint64_t> Replica::Propose(const metalog::Command& command, SteadyTime deadline) {
+absl::StatusOr<uint64_t> CatalogLog::Propose(const metalog::Command& command, SteadyTime deadline) {
   std::promise<absl::StatusOr<Payload>> promise;
   auto future = promise.get_future();
   KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) {
@@ -117,7 +117,7 @@ absl::StatusOr<uint64_t> Replica::Propose(const metalog::Command& command, Stead
   return absl::Status(static_cast<absl::StatusCode>(result.code()), result.message());
 }
 
-absl::Status Replica::Barrier(SteadyTime deadline) {
+absl::Status CatalogLog::Barrier(SteadyTime deadline) {
   std::promise<absl::Status> promise;
   auto future = promise.get_future();
   KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) {
@@ -131,7 +131,7 @@ absl::Status Replica::Barrier(SteadyTime deadline) {
   return NotLeaderLocked();
 }
 
-absl::Status Replica::TransferLeader(raft::NodeId target, SteadyTime deadline) {
+absl::Status CatalogLog::TransferLeader(raft::NodeId target, SteadyTime deadline) {
   std::promise<absl::Status> promise;
   auto future = promise.get_future();
   KDB_RETURN_IF_ERROR(With([&](raftnode::RaftNode& node) {
