@@ -37,7 +37,8 @@ class Server final : public MetaServer {
   absl::Status Open() {
     Random random(env_.seed);
     KDB_ASSIGN_OR_RETURN(directory_,
-                         raftnode::DataDirectory::Open(env_.fs, options_.data_dir, random));
+                         raftnode::DataDirectory::Open(env_.fs, options_.data_dir,
+                                                       raftnode::ServerKind::kMeta, random));
     founding_.emplace(*directory_, admin_client_, random,
                       [this](const raftnode::Identity& born) { return OnBorn(born); });
     obs::Probes probes{.live = [this] { return loop_.Alive(); },

@@ -8,11 +8,12 @@
 namespace kdb::raftnode {
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(FileSystem& fs, std::string path,
+                                                                   ServerKind kind,
                                                                    Random& random) {
   std::unique_ptr<DataDirectory> directory(new DataDirectory(fs, std::move(path)));
   KDB_RETURN_IF_ERROR(CreateDirs(fs, directory->path_));
   KDB_ASSIGN_OR_RETURN(directory->lock_, fs.Lock(directory->path_ + "/LOCK"));
-  KDB_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(fs, directory->path_, random));
+  KDB_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(fs, directory->path_, kind, random));
   MutexLock lock(directory->mu_);
   directory->identity_ = std::move(identity);
   return directory;

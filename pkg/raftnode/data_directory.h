@@ -15,10 +15,10 @@ namespace kdb::raftnode {
 // Thread-safe.
 class DataDirectory {
  public:
-  // Creates what is missing. FAILED_PRECONDITION: another process has it. DATA_LOSS: damaged. `fs`
-  // outlives it.
+  // Creates what is missing. FAILED_PRECONDITION: another process has it, or it belongs to another
+  // kind of server. DATA_LOSS: damaged. `fs` outlives it.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(FileSystem& fs, std::string path,
-                                                             Random& random);
+                                                             ServerKind kind, Random& random);
 
   const std::string& path() const { return path_; }
   Identity identity() const;

@@ -10,7 +10,7 @@ namespace {
 class DataDirectoryTest : public ::testing::Test {
  protected:
   std::unique_ptr<DataDirectory> Open() {
-    auto directory = DataDirectory::Open(fs_, "/data", random_);
+    auto directory = DataDirectory::Open(fs_, "/data", ServerKind::kKv, random_);
     EXPECT_TRUE(directory.ok()) << directory.status();
     return directory.ok() ? *std::move(directory) : nullptr;
   }
@@ -39,7 +39,8 @@ class DataDirectoryTest : public ::testing::Test {
 
 TEST_F(DataDirectoryTest, BelongsToOneProcess) {
   auto directory = Open();
-  EXPECT_TRUE(absl::IsFailedPrecondition(DataDirectory::Open(fs_, "/data", random_).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      DataDirectory::Open(fs_, "/data", ServerKind::kKv, random_).status()));
   directory.reset();
   Open();
 }

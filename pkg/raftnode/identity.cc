@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kIdentityFile = "identity";
 constexpr std::string_view kBirthFile = "birth";
 constexpr std::string_view kLogCreatedFile = "log_created";
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
 constexpr size_t kHeaderBytes = 5;
 constexpr size_t kUuidBytes = 36;
 
@@ -79,6 +79,22 @@ absl::StatusOr<std::optional<catalog::BirthCertificate>> LoadBirth(FileSystem& f
   return birth;
 }
 
+// The body of the identity file.
+std::string ToBody(const Identity& identity) {
+  return identity.uuid + std::string(ProgramOf(identity.kind));
+}
+
+std::optional<Identity> FromBody(std::string_view body) {
+  std::string_view uuid = body.substr(0, kUuidBytes);
+  if (!IsUuid(uuid)) return std::nullopt;
+  for (ServerKind kind : {ServerKind::kKv, ServerKind::kMeta}) {
+    if (body.substr(kUuidBytes) == ProgramOf(kind)) {
+      return Identity{.kind = kind, .uuid = std::string(uuid), .birth = std::nullopt};
+    }
+  }
+  return std::nullopt;
+}
+
 std::string Join(const std::string& dir, std::string_view name) {
   return fmt::format("{}/{}", dir, name);
 }
@@ -97,6 +113,10 @@ absl::Status CheckNothingLater(FileSystem& fs, const std::string& dir, const std
 
 }  // namespace
 
+std::string_view ProgramOf(ServerKind kind) {
+  return kind == ServerKind::kKv ? "kdb-kv" : "kdb-meta";
+}
+
 std::optional<catalog::Member> Identity::self() const {
   if (!birth) return std::nullopt;
   const catalog::Member* member = FindMember(*birth, uuid);
@@ -113,25 +133,31 @@ std::string NewUuid(Random& random) {
                      hi & 0xffff, lo >> 48, lo & 0xffffffffffff);
 }
 
-absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Random& random) {
+absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, ServerKind kind,
+                                      Random& random) {
   std::string path = Join(dir, kIdentityFile);
   std::string birth_path = Join(dir, kBirthFile);
-  Identity identity;
-  absl::StatusOr<std::string> uuid = ReadSealed(fs, path);
-  if (absl::IsNotFound(uuid.status())) {
+  absl::StatusOr<std::string> body = ReadSealed(fs, path);
+  if (absl::IsNotFound(body.status())) {
     KDB_RETURN_IF_ERROR(CheckNothingLater(fs, dir, path, {kBirthFile, kLogCreatedFile}));
-    identity.uuid = NewUuid(random);
-    KDB_RETURN_IF_ERROR(WriteFileDurably(fs, path, Seal(identity.uuid)));
-    return identity;
+    Identity made{.kind = kind, .uuid = NewUuid(random), .birth = std::nullopt};
+    KDB_RETURN_IF_ERROR(WriteFileDurably(fs, path, Seal(ToBody(made))));
+    return made;
   }
-  KDB_RETURN_IF_ERROR(uuid.status());
-  if (!IsUuid(*uuid)) return Damaged(path, "it is not a UUID");
-  identity.uuid = *std::move(uuid);
-  KDB_ASSIGN_OR_RETURN(identity.birth, LoadBirth(fs, birth_path, identity.uuid));
-  if (!identity.birth) {
+  KDB_RETURN_IF_ERROR(body.status());
+  std::optional<Identity> identity = FromBody(*body);
+  if (!identity) return Damaged(path, "it is not a UUID and a kind of server");
+  if (identity->kind != kind) {
+    return absl::FailedPreconditionError(
+        fmt::format("directory {} (UUID {}) belongs to a {}, this is {}: start each on its own "
+                    "directory; nothing was changed",
+                    dir, identity->uuid, ProgramOf(identity->kind), ProgramOf(kind)));
+  }
+  KDB_ASSIGN_OR_RETURN(identity->birth, LoadBirth(fs, birth_path, identity->uuid));
+  if (!identity->birth) {
     KDB_RETURN_IF_ERROR(CheckNothingLater(fs, dir, birth_path, {kLogCreatedFile}));
   }
-  return identity;
+  return *identity;
 }
 
 absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
@@ -145,6 +171,14 @@ absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
                     "cluster {}, group {}",
                     dir, identity->uuid, held.cluster_id(), held.gid(), certificate.cluster_id(),
                     certificate.gid()));
+  }
+  const ServerKind wanted = certificate.gid() == 0 ? ServerKind::kMeta : ServerKind::kKv;
+  if (identity->kind != wanted) {
+    return absl::FailedPreconditionError(
+        fmt::format("directory {} (UUID {}) belongs to a {}: it cannot accept a certificate of "
+                    "cluster {} for a {}",
+                    dir, identity->uuid, ProgramOf(identity->kind), certificate.cluster_id(),
+                    ProgramOf(wanted)));
   }
   if (FindMember(certificate, identity->uuid) == nullptr) {
     return absl::FailedPreconditionError(fmt::format(

@@ -1,10 +1,12 @@
-// Who a data directory is (design 3): a UUID made at first start, and at most one birth
-// certificate, for life. Both are small files written durably; a directory without a certificate is
-// passive: it neither votes nor campaigns. FORMAT.md has the bytes and the crash states.
+// Who a data directory is (design 3): the kind of server that it belongs to and a UUID, from its
+// first start on, and at most one birth certificate, for life. Both are small files written
+// durably; a directory without a certificate is passive: it neither votes nor campaigns. FORMAT.md
+// has the bytes and the crash states.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "pkg/base/random.h"
@@ -13,7 +15,13 @@
 
 namespace kdb::raftnode {
 
+enum class ServerKind { kKv, kMeta };
+
+// "kdb-kv".
+std::string_view ProgramOf(ServerKind kind);
+
 struct Identity {
+  ServerKind kind = ServerKind::kKv;
   std::string uuid;
   std::optional<catalog::BirthCertificate> birth;
 
@@ -21,13 +29,15 @@ struct Identity {
   std::optional<catalog::Member> self() const;
 };
 
-// Reads the identity of `dir`, making a UUID if it has none. DATA_LOSS on a damaged or missing
+// Reads the identity of `dir`, making one of this kind if it has none. FAILED_PRECONDITION: it
+// belongs to the other kind of server, and nothing was changed. DATA_LOSS on a damaged or missing
 // file.
-absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Random& random);
+absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, ServerKind kind,
+                                      Random& random);
 
 // Accepts a certificate durably. OK when it is the one accepted before. FAILED_PRECONDITION when it
-// does not name this UUID, or the directory belongs to another cluster or group: the message says
-// which.
+// does not name this UUID, is not for this kind of server, or the directory belongs to another
+// cluster or group: the message says which.
 absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
                          const catalog::BirthCertificate& certificate, Identity* identity);
 

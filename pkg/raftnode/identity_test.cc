@@ -16,7 +16,7 @@ class IdentityTest : public ::testing::Test {
   IdentityTest() { EXPECT_TRUE(CreateDirs(fs_, "/data").ok()); }
 
   Identity Load() {
-    auto identity = LoadIdentity(fs_, "/data", random_);
+    auto identity = LoadIdentity(fs_, "/data", ServerKind::kKv, random_);
     EXPECT_TRUE(identity.ok()) << identity.status();
     return identity.ok() ? *identity : Identity();
   }
@@ -78,6 +78,39 @@ TEST_F(IdentityTest, CertificateOfOthersIsRefused) {
   EXPECT_FALSE(Load().birth.has_value());
 }
 
+TEST_F(IdentityTest, ADirectoryBelongsToOneKindOfServer) {
+  Identity identity = Load();
+  for (bool born : {false, true}) {
+    if (born) {
+      ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());
+    }
+    const std::string before = *ReadFile(fs_, "/data/identity");
+    absl::Status refused = LoadIdentity(fs_, "/data", ServerKind::kMeta, random_).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_THAT(refused.ToString(), HasSubstr("directory /data"));
+    EXPECT_THAT(refused.ToString(), HasSubstr("belongs to a kdb-kv, this is kdb-meta"));
+    EXPECT_EQ(*ReadFile(fs_, "/data/identity"), before);
+    EXPECT_EQ(Load().uuid, identity.uuid);
+  }
+}
+
+TEST_F(IdentityTest, ACertificateIsForOneKindOfServer) {
+  Identity kv = Load();
+  catalog::BirthCertificate of_meta = Certificate(kv.uuid);
+  of_meta.set_gid(0);
+  absl::Status refused = AcceptBirth(fs_, "/data", of_meta, &kv);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_THAT(refused.ToString(), HasSubstr("belongs to a kdb-kv"));
+  EXPECT_FALSE(Load().birth.has_value());
+
+  ASSERT_TRUE(CreateDirs(fs_, "/meta").ok());
+  Identity meta = *LoadIdentity(fs_, "/meta", ServerKind::kMeta, random_);
+  refused = AcceptBirth(fs_, "/meta", Certificate(meta.uuid), &meta);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  of_meta.mutable_members(1)->set_uuid(meta.uuid);
+  EXPECT_TRUE(AcceptBirth(fs_, "/meta", of_meta, &meta).ok());
+}
+
 TEST_F(IdentityTest, EveryDamagedByteIsNoticed) {
   Identity identity = Load();
   ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());
@@ -85,7 +118,7 @@ TEST_F(IdentityTest, EveryDamagedByteIsNoticed) {
     size_t size = ReadFile(fs_, path)->size();
     for (size_t at = 0; at < size; ++at) {
       Damage(path, at);
-      absl::Status status = LoadIdentity(fs_, "/data", random_).status();
+      absl::Status status = LoadIdentity(fs_, "/data", ServerKind::kKv, random_).status();
       EXPECT_TRUE(absl::IsDataLoss(status)) << path << " byte " << at << ": " << status;
       EXPECT_THAT(status.ToString(), HasSubstr(path));
       EXPECT_THAT(status.ToString(), HasSubstr("Restore the file"));
@@ -100,7 +133,8 @@ TEST_F(IdentityTest, CutFilesAreNoticed) {
   std::string whole = *ReadFile(fs_, "/data/identity");
   for (size_t size = 0; size < whole.size(); ++size) {
     ASSERT_TRUE(WriteFileDurably(fs_, "/data/identity", whole.substr(0, size)).ok());
-    EXPECT_TRUE(absl::IsDataLoss(LoadIdentity(fs_, "/data", random_).status())) << size;
+    EXPECT_TRUE(absl::IsDataLoss(LoadIdentity(fs_, "/data", ServerKind::kKv, random_).status()))
+        << size;
   }
 }
 
@@ -108,7 +142,7 @@ TEST_F(IdentityTest, CertificateWithoutIdentityIsDamage) {
   Identity identity = Load();
   ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());
   ASSERT_TRUE(fs_.Remove("/data/identity").ok());
-  EXPECT_TRUE(absl::IsDataLoss(LoadIdentity(fs_, "/data", random_).status()));
+  EXPECT_TRUE(absl::IsDataLoss(LoadIdentity(fs_, "/data", ServerKind::kKv, random_).status()));
 }
 
 TEST_F(IdentityTest, ALogIsNotedForLife) {
@@ -132,11 +166,11 @@ TEST_F(IdentityTest, ALogWithoutTheFilesBeforeItIsDamage) {
   ASSERT_TRUE(NoteLogCreated(fs_, "/data").ok());
   // Else it would be born again, as a member that remembers nothing.
   ASSERT_TRUE(fs_.Remove("/data/birth").ok());
-  absl::Status status = LoadIdentity(fs_, "/data", random_).status();
+  absl::Status status = LoadIdentity(fs_, "/data", ServerKind::kKv, random_).status();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(status.ToString(), HasSubstr("/data/birth: it is missing"));
   ASSERT_TRUE(fs_.Remove("/data/identity").ok());
-  status = LoadIdentity(fs_, "/data", random_).status();
+  status = LoadIdentity(fs_, "/data", ServerKind::kKv, random_).status();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(status.ToString(), HasSubstr("/data/identity: it is missing"));
 }
@@ -145,9 +179,9 @@ TEST_F(IdentityTest, CertificateOfAnotherDirectoryIsDamage) {
   Identity identity = Load();
   ASSERT_TRUE(AcceptBirth(fs_, "/data", Certificate(identity.uuid), &identity).ok());
   ASSERT_TRUE(CreateDirs(fs_, "/copy").ok());
-  ASSERT_TRUE(LoadIdentity(fs_, "/copy", random_).ok());
+  ASSERT_TRUE(LoadIdentity(fs_, "/copy", ServerKind::kKv, random_).ok());
   ASSERT_TRUE(WriteFileDurably(fs_, "/copy/birth", *ReadFile(fs_, "/data/birth")).ok());
-  absl::Status status = LoadIdentity(fs_, "/copy", random_).status();
+  absl::Status status = LoadIdentity(fs_, "/copy", ServerKind::kKv, random_).status();
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(status.ToString(), HasSubstr("does not name this directory's UUID"));
 }
@@ -157,11 +191,11 @@ TEST_F(IdentityTest, PowerFailureAtAnyPointLeavesAWholeIdentity) {
     ASSERT_LT(stop, 100);
     MemoryFileSystem fs;
     ASSERT_TRUE(CreateDirs(fs, "/data").ok());
-    Identity identity = *LoadIdentity(fs, "/data", random_);
+    Identity identity = *LoadIdentity(fs, "/data", ServerKind::kKv, random_);
     fs.faults().StopAfter(stop);
     bool accepted = AcceptBirth(fs, "/data", Certificate(identity.uuid), &identity).ok();
     fs.Crash(random_);
-    auto again = LoadIdentity(fs, "/data", random_);
+    auto again = LoadIdentity(fs, "/data", ServerKind::kKv, random_);
     ASSERT_TRUE(again.ok()) << "stopped after " << stop << ": " << again.status();
     EXPECT_EQ(again->uuid, identity.uuid);
     if (accepted) {

@@ -82,7 +82,8 @@ class KvServerImpl final : public KvServer, private AdminBackend {
 absl::Status KvServerImpl::Open() {
   Random random(SystemSeed());
   KDB_ASSIGN_OR_RETURN(directory_,
-                       raftnode::DataDirectory::Open(fs_, options_.member.data_dir, random));
+                       raftnode::DataDirectory::Open(fs_, options_.member.data_dir,
+                                                     raftnode::ServerKind::kKv, random));
   const raftnode::Identity identity = directory_->identity();
   catalog_ = std::make_unique<CatalogCache>(fs_, directory_->path() + "/catalog", logger_,
                                             identity.birth ? identity.birth->cluster_id() : "");
