@@ -39,6 +39,7 @@ class Server final : public MetaServer {
     KDB_ASSIGN_OR_RETURN(directory_,
                          raftnode::DataDirectory::Open(env_.fs, options_.data_dir,
                                                        raftnode::ServerKind::kMeta, random));
+    raft_service_.emplace(directory_->identity().uuid, env_.logger);
     founding_.emplace(*directory_, admin_client_, random,
                       [this](const raftnode::Identity& born) { return OnBorn(born); });
     obs::Probes probes{.live = [this] { return loop_.Alive(); },
@@ -74,7 +75,7 @@ class Server final : public MetaServer {
   PeerProbe probe_;
   std::optional<Founding> founding_;
   net::Loop loop_{"raft"};
-  rpc::RaftService raft_service_;
+  std::optional<rpc::RaftService> raft_service_;
 
   mutable Mutex mu_;
   std::unique_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);  // from birth on
@@ -93,7 +94,7 @@ absl::Status Server::Listen() {
       MetaService::Parts{*founding_, operations_, probe_, log_, hub_, *long_calls_, *short_calls_});
   admin_service_.emplace(*directory_, options_.version, env_.logger,
                          AdminService::Parts{*founding_, log_, hub_, *short_calls_});
-  auto raft = [this](auto) { return raft_service_.Open(); };
+  auto raft = [this](auto connection) { return raft_service_->Open(connection->peer()); };
   KDB_ASSIGN_OR_RETURN(
       server_,
       rpc::Server::Start(options_.listen, {loop_, env_.clock, env_.metrics, env_.logger},
@@ -105,8 +106,8 @@ absl::Status Server::Listen() {
 
 absl::Status Server::StartMember(const raftnode::Identity& identity) {
   GroupMember::Options options{options_.data_dir, options_.raft, options_.transport};
-  KDB_ASSIGN_OR_RETURN(
-      auto member, GroupMember::Start(options, env_, identity, {log_, hub_, raft_service_, loop_}));
+  KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, env_, identity,
+                                                       {log_, hub_, *raft_service_, loop_}));
   reconciler_.Start(*identity.birth);
   MutexLock lock(mu_);
   member_ = std::move(member);

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <sstream>
 #include <thread>
 
 #include "pkg/net/listener.h"
@@ -45,18 +47,22 @@ raftnode::Identity IdentityOf(raft::NodeId id, const std::string& uuid,
 class Member {
  public:
   Member(net::Loop& loop, const raftnode::Identity& identity)
-      : group_(*identity.birth, identity.self()->id(), obs::NullLogger()),
-        streams_({}, loop.io(), SelfOf(identity), service_, obs::NullLogger(), metrics_) {
+      : service_(identity.uuid, obs::StreamLogger(log_)),
+        group_(*identity.birth, identity.self()->id(), obs::NullLogger()),
+        streams_({}, loop.io(), SelfOf(identity), service_, obs::StreamLogger(log_), metrics_) {
     streams_.transport().SetPeers(group_.Peers());
   }
 
   RaftService& service() { return service_; }
   MemberStreams& streams() { return streams_; }
   void Open() { streams_.Open(group_, node); }
+  // Its lines, while no stream opens or ends.
+  std::string log() const { return log_.str(); }
 
   Node node;
 
  private:
+  std::ostringstream log_;
   obs::Registry metrics_;
   RaftService service_;
   raftnode::GroupView group_;
@@ -67,23 +73,25 @@ class MemberStreamsTest : public ::testing::Test {
  protected:
   MemberStreamsTest() {
     auto listener = net::Listener::Start(
-        loop_, {.address = "127.0.0.1:0",
-                .services = {{net::Service::kRaft, [this](auto) { return service_->Open(); }}},
-                .others = {}});
+        loop_,
+        {.address = "127.0.0.1:0",
+         .services = {{net::Service::kRaft,
+                       [this](auto connection) { return service_->Open(connection->peer()); }}},
+         .others = {}});
     EXPECT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
   }
   ~MemberStreamsTest() override { listener_.reset(); }
 
   // Member 1 sends to member 2, which holds the certificate of u1 and u2.
-  void Open(const std::string& sender_uuid) {
-    const std::string address = "127.0.0.1:" + std::to_string(listener_->port());
-    receiver_.emplace(loop_, IdentityOf(2, "u2", address));
+  void Open(const std::string& sender_uuid, const std::string& receiver_uuid = "u2") {
+    receiver_.emplace(loop_, IdentityOf(2, receiver_uuid, address()));
     loop_.RunAndWait([this] { service_ = &receiver_->service(); });
-    sender_.emplace(loop_, IdentityOf(1, sender_uuid, address));
+    sender_.emplace(loop_, IdentityOf(1, sender_uuid, address()));
     receiver_->Open();
     sender_->Open();
   }
+  std::string address() const { return "127.0.0.1:" + std::to_string(listener_->port()); }
   // Sends until `counter` rises: while a stream is down messages are dropped.
   void SendUntilRises(const std::atomic<size_t>& counter) {
     const size_t before = counter;
@@ -111,6 +119,60 @@ TEST_F(MemberStreamsTest, AnotherDirectoryIsRefusedWhateverItsCertificateSays) {
   Open("impostor");
   for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
   EXPECT_EQ(receiver_->node.delivered, 0u);
+}
+
+TEST_F(MemberStreamsTest, BothSidesLogARefusalOnce) {
+  Open("impostor");
+  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+  loop_.RunAndWait([&] {
+    const std::string why =
+        "member 1 of group 7 is directory u1, not impostor: a new or emptied directory is a new "
+        "member\n";
+    EXPECT_EQ(receiver_->log(),
+              "warning: refuses the raft streams of member 1 of group 7 of cluster c1 (directory "
+              "impostor) from 127.0.0.1: " +
+                  why);
+    EXPECT_EQ(sender_->log(),
+              "warning: member 2 at " + address() + " refuses raft streams: " + why);
+  });
+}
+
+TEST_F(MemberStreamsTest, AMemberThatAnotherDirectoryAnswersForIsLogged) {
+  Open("u1", "exchanged");
+  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+  EXPECT_EQ(receiver_->node.delivered, 0u);
+  loop_.RunAndWait([&] {
+    const std::string why =
+        "expected member 2 of group 7 of cluster c1 (directory u2), found member 2 of group 7 of "
+        "cluster c1 (directory exchanged): put that member's directory back at its address";
+    for (const std::string& log : {receiver_->log(), sender_->log()}) {
+      EXPECT_NE(log.find(why), std::string::npos) << log;
+      EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+    }
+  });
+}
+
+// A member's directory was emptied: the server at its address is passive.
+TEST_F(MemberStreamsTest, AnEmptiedDirectoryIsLogged) {
+  Open("u1", "emptied");
+  receiver_->streams().Close();
+  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+  loop_.RunAndWait([&] {
+    const std::string why =
+        "expected member 2 of group 7 of cluster c1 (directory u2), found directory emptied, which "
+        "is no member (yet): ";
+    for (const std::string& log : {receiver_->log(), sender_->log()}) {
+      EXPECT_NE(log.find(why), std::string::npos) << log;
+      EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+    }
+  });
+}
+
+TEST_F(MemberStreamsTest, AMemberThatIsNotBornYetIsNoConcern) {
+  Open("u1");
+  receiver_->streams().Close();
+  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+  loop_.RunAndWait([&] { EXPECT_EQ(receiver_->log() + sender_->log(), ""); });
 }
 
 TEST_F(MemberStreamsTest, NothingReachesTheNodeOnceClosed) {

@@ -1,14 +1,35 @@
+#include <absl/strings/escaping.h>
 #include <fmt/format.h>
 
+#include "pkg/base/status.h"
 #include "pkg/rpc/raft_convert.h"
 #include "pkg/rpc/raft_transport.h"
 
 namespace kdb::rpc {
+namespace {
+
+// For logs: a stranger says who it is in any bytes.
+std::string NameOf(const std::string& cluster_id, uint64_t gid, raft::NodeId id,
+                   const std::string& uuid) {
+  const std::string group = gid == 0 ? "the meta group" : fmt::format("group {}", gid);
+  return fmt::format("member {} of {} of cluster {} (directory {})", id, group,
+                     absl::CHexEscape(cluster_id), absl::CHexEscape(uuid));
+}
+
+absl::Status Misdirected(const raftpb::Hello& hello, const std::string& here) {
+  return absl::FailedPreconditionError(fmt::format(
+      "expected {}, found {}: put that member's directory back at its address, or correct the "
+      "addresses; a new or emptied directory is a new member",
+      NameOf(hello.cluster_id(), hello.gid(), hello.to_id(), hello.to_uuid()), here));
+}
+
+}  // namespace
 
 // One incoming stream.
 class RaftService::Reader final : public net::Handler {
  public:
-  explicit Reader(RaftService& service) : service_(service) {}
+  Reader(RaftService& service, std::string peer_host)
+      : service_(service), peer_host_(std::move(peer_host)) {}
 
   absl::Status OnFrame(std::string_view body) override {
     if (!request_.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
@@ -23,7 +44,7 @@ class RaftService::Reader final : public net::Handler {
     if (!welcome_) {
       if (!request_.has_hello())
         return absl::InvalidArgumentError("the stream did not open with a hello");
-      if (absl::Status s = service_.Accept(request_.hello()); !s.ok()) return s;
+      if (absl::Status s = service_.Accept(request_.hello(), peer_host_); !s.ok()) return s;
       from_ = request_.hello().from_id();
       welcome_ = true;
     }
@@ -42,6 +63,7 @@ class RaftService::Reader final : public net::Handler {
   }
 
   RaftService& service_;
+  const std::string peer_host_;
   raftpb::StreamRequest request_;
   bool welcome_ = false;
   raft::NodeId from_ = raft::kNoNode;
@@ -58,10 +80,28 @@ void RaftService::Detach() {
   while (delivering_ > 0) idle_.Wait(mu_);
 }
 
-std::unique_ptr<net::Handler> RaftService::Open() { return std::make_unique<Reader>(*this); }
+std::unique_ptr<net::Handler> RaftService::Open(const std::string& peer) {
+  // Its port is another for each connection.
+  return std::make_unique<Reader>(*this, peer.substr(0, peer.rfind(':')));
+}
 
-absl::Status RaftService::Accept(const raftpb::Hello& hello) {
+absl::Status RaftService::Accept(const raftpb::Hello& hello, const std::string& peer_host) {
+  absl::Status status = Check(hello);
+  if (absl::IsFailedPrecondition(status)) {
+    refusals_.Warn(
+        fmt::format("refuses the raft streams of {} from {}: {}",
+                    NameOf(hello.cluster_id(), hello.gid(), hello.from_id(), hello.from_uuid()),
+                    peer_host, std::string(status.message())),
+        std::chrono::steady_clock::now());
+  }
+  return status;
+}
+
+absl::Status RaftService::Check(const raftpb::Hello& hello) {
   MutexLock lock(mu_);
+  if (sink_ == nullptr && hello.to_uuid() != uuid_) {
+    return Misdirected(hello, fmt::format("directory {}, which is no member (yet)", uuid_));
+  }
   if (sink_ == nullptr)
     return absl::UnavailableError("this server is not a member of a group (yet)");
   return sink_->Accept(hello);
@@ -82,16 +122,11 @@ absl::Status RaftService::Deliver(std::vector<raft::Message> messages) {
 }
 
 absl::Status CheckHello(const raftpb::Hello& hello, const MemberIdentity& self) {
-  auto refuse = [](std::string_view what, const auto& theirs, const auto& ours) {
-    return absl::FailedPreconditionError(
-        fmt::format("this server's {} is {}, the stream is meant for {}", what, ours, theirs));
-  };
-  if (hello.cluster_id() != self.cluster_id)
-    return refuse("cluster", hello.cluster_id(), self.cluster_id);
-  if (hello.gid() != self.gid) return refuse("group", hello.gid(), self.gid);
-  if (hello.to_id() != self.id) return refuse("member id", hello.to_id(), self.id);
-  if (hello.to_uuid() != self.uuid) return refuse("directory", hello.to_uuid(), self.uuid);
-  return absl::OkStatus();
+  if (hello.cluster_id() == self.cluster_id && hello.gid() == self.gid &&
+      hello.to_id() == self.id && hello.to_uuid() == self.uuid) {
+    return absl::OkStatus();
+  }
+  return Misdirected(hello, NameOf(self.cluster_id, self.gid, self.id, self.uuid));
 }
 
 }  // namespace kdb::rpc

@@ -1,5 +1,7 @@
 #include "pkg/rpc/raft_transport.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
 
@@ -23,6 +25,7 @@ struct RaftTransport::Shared {
   obs::Counter& sent;
   obs::Counter& dropped;
   obs::Counter& streams;
+  obs::LimitedLog refusals;
 
   Mutex mu;
   CondVar idle;
@@ -118,12 +121,23 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
       closed = closed_;
     }
     if (!closed) {
-      shared_->logger->debug("raft stream to member {} at {} ended: {}", peer_.id, peer_.address,
-                             why.ToString());
+      Log(why);
       shared_->on_unreachable(peer_.id);
     }
     MutexLock lock(shared_->mu);
     if (--shared_->open_streams == 0) shared_->idle.NotifyAll();
+  }
+
+  void Log(const absl::Status& why) {
+    // What lasts until somebody does something; a peer that is down comes back by itself.
+    if (absl::IsFailedPrecondition(why)) {
+      shared_->refusals.Warn(fmt::format("member {} at {} refuses raft streams: {}", peer_.id,
+                                         peer_.address, std::string(why.message())),
+                             std::chrono::steady_clock::now());
+    } else {
+      shared_->logger->debug("raft stream to member {} at {} ended: {}", peer_.id, peer_.address,
+                             why.ToString());
+    }
   }
 
   const std::shared_ptr<Shared> shared_;
@@ -145,12 +159,13 @@ RaftTransport::RaftTransport(const TransportOptions& options, asio::io_context& 
           .options = options,
           .io = io,
           .self = std::move(self),
-          .logger = std::move(logger),
+          .logger = logger,
           .on_unreachable = std::move(on_unreachable),
           .sent = metrics.AddCounter("kdb_raft_messages_sent_total", "Raft messages sent to peers"),
           .dropped = metrics.AddCounter("kdb_raft_messages_dropped_total",
                                         "Raft messages dropped: peer down, or its queue full"),
           .streams = metrics.AddCounter("kdb_raft_streams_opened_total", "Raft streams opened"),
+          .refusals = obs::LimitedLog(logger),
           .mu = {},
           .idle = {}}) {}
 

@@ -11,6 +11,7 @@
 
 #include "pkg/base/mutex.h"
 #include "pkg/net/connection.h"
+#include "pkg/obs/limited_log.h"
 #include "pkg/obs/log.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/raft/types.h"
@@ -36,22 +37,32 @@ class RaftSink {
   virtual void Deliver(std::vector<raft::Message> messages) = 0;
 };
 
-// The receiving side. Refuses streams with UNAVAILABLE while no sink is attached.
+// The receiving side of a server. Refuses streams with UNAVAILABLE while no sink is attached, and
+// those meant for another directory with FAILED_PRECONDITION at any time. Thread-safe.
 class RaftService {
  public:
+  // `uuid` of the server's directory.
+  RaftService(std::string uuid, obs::Logger logger)
+      : uuid_(std::move(uuid)), refusals_(std::move(logger)) {}
+
   // `sink` must stay valid until Detach returned.
   void Attach(RaftSink* sink);
   // Waits for deliveries that are under way; open streams are refused at their next message.
   void Detach();
 
-  // A peer's new connection; for net::Listener.
-  std::unique_ptr<net::Handler> Open();
+  // A new connection of `peer`, "host:port"; for net::Listener.
+  std::unique_ptr<net::Handler> Open(const std::string& peer);
 
  private:
   class Reader;
 
-  absl::Status Accept(const raftpb::Hello& hello);
+  // Logs a refusal that lasts until somebody does something.
+  absl::Status Accept(const raftpb::Hello& hello, const std::string& peer_host);
+  absl::Status Check(const raftpb::Hello& hello);
   absl::Status Deliver(std::vector<raft::Message> messages);
+
+  const std::string uuid_;
+  obs::LimitedLog refusals_;
 
   Mutex mu_;
   CondVar idle_;
@@ -59,7 +70,8 @@ class RaftService {
   int delivering_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-// The identity check that every sink wants: same cluster and group, meant for this member.
+// The identity check that every sink wants: same cluster and group, meant for this member. The
+// error names both members and what to do.
 absl::Status CheckHello(const raftpb::Hello& hello, const MemberIdentity& self);
 
 struct TransportOptions {

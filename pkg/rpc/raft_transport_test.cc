@@ -53,7 +53,8 @@ class Receiver final : public RaftSink {
   void Serve(int port = 0) {
     auto listener = net::Listener::Start(
         loop, {.address = "127.0.0.1:" + std::to_string(port),
-               .services = {{net::Service::kRaft, [this](auto) { return service.Open(); }}},
+               .services = {{net::Service::kRaft,
+                             [this](auto connection) { return service.Open(connection->peer()); }}},
                .others = {}});
     ASSERT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
@@ -78,7 +79,7 @@ class Receiver final : public RaftSink {
 
   const MemberIdentity self;
   net::Loop loop{"receiver"};
-  RaftService service;
+  RaftService service{self.uuid, obs::NullLogger()};
   Monitor monitor;
   std::vector<Message> got;
   std::vector<raft::NodeId> welcome;
@@ -195,10 +196,17 @@ TEST_F(RaftTransportTest, NamesWhatDoesNotMatch) {
     return std::string(status.message());
   };
   using ::testing::HasSubstr;
-  EXPECT_THAT(refusal([](auto& h) { h.set_cluster_id("c2"); }), HasSubstr("cluster is c1"));
-  EXPECT_THAT(refusal([](auto& h) { h.set_gid(8); }), HasSubstr("group is 7"));
-  EXPECT_THAT(refusal([](auto& h) { h.set_to_id(3); }), HasSubstr("member id is 2"));
-  EXPECT_THAT(refusal([](auto& h) { h.set_to_uuid("x"); }), HasSubstr("directory is uuid-2"));
+  EXPECT_THAT(
+      refusal([](auto& h) { h.set_cluster_id("c2"); }),
+      HasSubstr("of cluster c2 (directory uuid-2), found member 2 of group 7 of cluster c1"));
+  EXPECT_THAT(refusal([](auto& h) { h.set_gid(8); }),
+              HasSubstr("group 8 of cluster c1 (directory uuid-2), found member 2 of group 7"));
+  EXPECT_THAT(
+      refusal([](auto& h) { h.set_to_id(3); }),
+      HasSubstr("expected member 3 of group 7 of cluster c1 (directory uuid-2), found member 2"));
+  EXPECT_THAT(
+      refusal([](auto& h) { h.set_to_uuid("x"); }),
+      HasSubstr("(directory x), found member 2 of group 7 of cluster c1 (directory uuid-2)"));
 }
 
 TEST_F(RaftTransportTest, ReconnectsAfterThePeerRestarted) {

@@ -1,5 +1,6 @@
 #include "pkg/server/kv_server.h"
 
+#include <optional>
 #include <utility>
 
 #include "pkg/base/periodic.h"
@@ -57,7 +58,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
 
   obs::Registry metrics_;
   net::Loop loop_{"raft"};
-  rpc::RaftService raft_service_;
+  std::optional<rpc::RaftService> raft_service_;
   CommandService command_service_;
   std::unique_ptr<raftnode::DataDirectory> directory_;
   const raftnode::DataDirectory::Start starter_ = [this](const raftnode::Identity& identity) {
@@ -85,6 +86,7 @@ absl::Status KvServerImpl::Open() {
                        raftnode::DataDirectory::Open(fs_, options_.member.data_dir,
                                                      raftnode::ServerKind::kKv, random));
   const raftnode::Identity identity = directory_->identity();
+  raft_service_.emplace(identity.uuid, logger_);
   catalog_ = std::make_unique<CatalogCache>(fs_, directory_->path() + "/catalog", logger_,
                                             identity.birth ? identity.birth->cluster_id() : "");
   admin_service_ = std::make_unique<AdminService>(*directory_, static_cast<AdminBackend&>(*this),
@@ -123,7 +125,7 @@ KvServerImpl::~KvServerImpl() {
 }
 
 absl::Status KvServerImpl::StartServices() {
-  auto raft = [this](auto) { return raft_service_.Open(); };
+  auto raft = [this](auto connection) { return raft_service_->Open(connection->peer()); };
   auto commands = [this](auto connection) { return command_service_.Open(std::move(connection)); };
   KDB_ASSIGN_OR_RETURN(
       server_, rpc::Server::Start(
@@ -137,7 +139,7 @@ absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
                     .clock = clock_,
                     .metrics = metrics_,
                     .logger = logger_,
-                    .raft = raft_service_,
+                    .raft = *raft_service_,
                     .commands = command_service_,
                     .loop = loop_,
                     .on_fatal = on_fatal_};
