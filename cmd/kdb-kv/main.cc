@@ -3,6 +3,7 @@
 #include "cmd/disk/disk.h"
 #include "cmd/process/process.h"
 #include "pkg/base/status.h"
+#include "pkg/config/addresses.h"
 #include "pkg/rocks/rocks_engine.h"
 #include "pkg/server/kv_server.h"
 
@@ -27,8 +28,10 @@ void AddSettings(config::Settings& s, Flags* f) {
   raftnode::Options& raft = f->kv.member.replica.raft;
   s.Add("data-dir", &f->kv.member.data_dir, "Directory of this replica's data (required)");
   process::AddPortSettings(s, &f->kv.listen);
-  s.Add("admin-listen", &f->kv.admin_listen, "host:port of metrics and probes (HTTP)");
-  s.Add("meta", &f->kv.meta_seeds, "host:port of meta servers, comma-separated");
+  s.Add("admin-listen", &f->kv.admin_listen, "host:port of metrics and probes (HTTP)",
+        config::IsListenAddress);
+  s.Add("meta", &f->kv.meta_seeds, "host:port of meta servers, comma-separated",
+        config::IsPeerAddress);
   s.Add("reader-threads", &f->kv.member.reader_threads, "Threads that execute reads", 1, 256);
   s.AddDuration("tick", &raft.tick, "Raft's unit of time", milliseconds(5), milliseconds(10'000));
   s.AddBytes("segment-size", &raft.wal.segment_bytes, "Size of a segment of the raft log", 1 << 20,

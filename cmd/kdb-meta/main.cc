@@ -4,6 +4,7 @@
 #include "cmd/process/process.h"
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
+#include "pkg/config/addresses.h"
 #include "pkg/meta/meta_server.h"
 #include "pkg/rocks/rocks_engine.h"
 
@@ -27,7 +28,8 @@ void AddSettings(config::Settings& s, Flags* f) {
   f->meta.raft.wal.segment_bytes = 4 << 20;
   s.Add("data-dir", &f->meta.data_dir, "Directory of this replica's data (required)");
   process::AddPortSettings(s, &f->meta.listen);
-  s.Add("admin-listen", &f->meta.admin_listen, "host:port of metrics and probes (HTTP)");
+  s.Add("admin-listen", &f->meta.admin_listen, "host:port of metrics and probes (HTTP)",
+        config::IsListenAddress);
   s.AddDuration("tick", &f->meta.raft.tick, "Raft's unit of time", milliseconds(5),
                 milliseconds(10'000));
   s.AddBytes("segment-size", &f->meta.raft.wal.segment_bytes, "Size of a segment of the raft log",

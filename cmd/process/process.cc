@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "pkg/base/check.h"
+#include "pkg/config/addresses.h"
 
 namespace kdb::process {
 namespace {
@@ -41,7 +42,8 @@ obs::Logger NewLogger(const std::string& program, const LogSettings& log) {
 
 void AddPortSettings(config::Settings& settings, rpc::ServerOptions* port) {
   using std::chrono::milliseconds;
-  settings.Add("listen", &port->address, "host:port of gRPC and of the frame protocol");
+  settings.Add("listen", &port->address, "host:port of gRPC and of the frame protocol",
+               config::IsListenAddress);
   settings.Add("max-connections", &port->max_connections, "Connections to this port", 16,
                1'000'000);
   settings.AddDuration("preface-timeout", &port->preface_timeout,
