@@ -18,10 +18,6 @@ constexpr char kProgram[] = "kdb-proxy";
 
 struct Flags {
   proxy::ProxyOptions proxy;
-  uint64_t io_threads = 2;
-  uint64_t max_clients = 10'000;
-  uint64_t max_bulk = 16 << 20, max_request = 32 << 20, max_output = 256 << 20,
-           max_queued = 64 << 20;
   std::string admin_listen = "127.0.0.1:9079";
   milliseconds drain{10'000};
   process::LogSettings log;
@@ -39,19 +35,22 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.Add("kv", &f->proxy.kv_seeds,
         "host:port of kv servers: asked for the catalog while meta is down", config::IsPeerAddress);
   s.Add("cluster", &f->proxy.cluster_id, "Cluster id; empty: that of the first catalog seen");
-  s.Add("io-threads", &f->io_threads, "Threads that serve clients", 1, 256);
+  s.Add("io-threads", &f->proxy.io_threads, "Threads that serve clients", 1, 256);
   s.Add("password-file", &f->proxy.password_file,
         "A password a line; read again when it changes; empty: none");
   s.AddDuration("deadline", &f->proxy.deadline, "How long a command waits for a leader",
                 milliseconds(100), milliseconds(600'000));
-  s.Add("max-clients", &f->max_clients, "Connections", 1, 1'000'000);
-  s.AddBytes("max-bulk", &f->max_bulk, "Largest argument", 1 << 10, 512 << 20);
-  s.AddBytes("max-request", &f->max_request, "Largest command with all its arguments", 1 << 10,
-             1 << 30);
-  s.AddBytes("max-output", &f->max_output, "Replies waiting for one client; beyond, it is cut off",
-             1 << 16, 4ull << 30);
-  s.AddBytes("max-queued", &f->max_queued, "Commands without a reply, per I/O thread", 1 << 20,
-             4ull << 30);
+  s.Add("max-clients", &f->proxy.max_clients, "Connections", 1, 1'000'000);
+  s.AddBytes("max-bulk", &f->proxy.max_bulk_bytes, "Largest argument", 1 << 10, 512 << 20);
+  s.AddBytes("max-request", &f->proxy.max_request_bytes, "Largest command with all its arguments",
+             1 << 10, 1 << 30);
+  s.AddBytes("max-output", &f->proxy.max_output_bytes,
+             "Replies waiting for one client; beyond, it is cut off", 1 << 16, 4ull << 30);
+  s.AddBytes("max-output-total", &f->proxy.max_output_total_bytes,
+             "Replies waiting for all clients; beyond, those with the most are cut off", 1 << 20,
+             64ull << 30);
+  s.AddBytes("max-queued", &f->proxy.max_queued_bytes, "Commands without a reply, per I/O thread",
+             1 << 20, 4ull << 30);
   s.AddDuration("drain", &f->drain, "How long SIGTERM waits for commands in flight",
                 milliseconds(0), milliseconds(600'000));
   process::AddLogSettings(s, &f->log);
@@ -68,18 +67,13 @@ absl::Status Run(int argc, char** argv) {
   if (options.meta_seeds.empty() && options.kv_seeds.empty()) {
     return absl::InvalidArgumentError("--meta or --kv is required: where the catalog comes from");
   }
-  options.io_threads = static_cast<int>(flags.io_threads);
-  options.max_bulk_bytes = flags.max_bulk;
-  options.max_request_bytes = flags.max_request;
-  options.max_output_bytes = flags.max_output;
-  options.max_queued_bytes = flags.max_queued;
   options.version = process::kVersion;
   if (!flags.log.instance.empty()) options.name = flags.log.instance;
 
   process::BlockSignals();
   obs::Logger logger = process::NewLogger(kProgram, flags.log);
-  process::FitToDescriptors(*logger, process::kProxyDescriptors, "max-clients", &flags.max_clients);
-  options.max_clients = flags.max_clients;
+  process::FitToDescriptors(*logger, process::kProxyDescriptors, "max-clients",
+                            &options.max_clients);
   SystemClock clock;
   obs::Registry metrics;
   auto server = proxy::ProxyServer::Create(options, clock, Random(SystemSeed()), metrics, logger);

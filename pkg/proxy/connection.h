@@ -23,8 +23,8 @@ struct ConnectionLimits {
   resp::RequestLimits request;
   size_t max_pending = 1024;            // commands without a reply; more are not read
   size_t max_output_bytes = 256 << 20;  // unread replies; the client is cut off
-  size_t max_output_bytes_total =
-      1 << 30;  // of all clients of a process; then who has more than its share is cut off
+  // Of all clients of a process; beyond, those that have more than a fair part are cut off.
+  size_t max_output_total_bytes = 1 << 30;
 };
 
 // Shared by its asynchronous operations. An idle one holds no buffer.

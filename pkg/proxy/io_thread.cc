@@ -149,7 +149,7 @@ void IoThread::ResumeBlocked() {
 bool IoThread::output_over_total() const {
   return shared_.output_bytes.load(std::memory_order_relaxed) - published_output_ +
              stats_.output() >
-         static_cast<int64_t>(options_.connection.max_output_bytes_total);
+         static_cast<int64_t>(options_.connection.max_output_total_bytes);
 }
 
 LocalHandler IoThread::LocalHandlerOf(const redis::Command& command) const {

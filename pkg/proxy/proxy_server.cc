@@ -121,8 +121,10 @@ void ProxyServerImpl::CreateThreads() {
   options.connection.request.max_bulk_bytes = options_.max_bulk_bytes;
   options.connection.request.max_request_bytes = options_.max_request_bytes;
   options.connection.max_output_bytes = options_.max_output_bytes;
+  options.connection.max_output_total_bytes = options_.max_output_total_bytes;
   info_.max_bulk_bytes = options_.max_bulk_bytes;
-  for (options.index = 0; options.index < std::max(options_.io_threads, 1); ++options.index) {
+  const int threads = std::max(static_cast<int>(options_.io_threads), 1);
+  for (options.index = 0; options.index < threads; ++options.index) {
     threads_.push_back(std::make_unique<IoThread>(options, shared_, random_.Next()));
     threads_.back()->SetCatalogWanted([this] { watcher_->Refresh(); });
   }

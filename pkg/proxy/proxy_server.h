@@ -19,7 +19,7 @@ namespace kdb::proxy {
 struct ProxyOptions {
   std::vector<std::string> listen{"127.0.0.1:6379"};  // for Redis clients; port 0: any free one
   std::string kv_listen;                              // for the KV API; empty: not served
-  int io_threads = 2;
+  uint64_t io_threads = 2;
   std::vector<std::string> meta_seeds;  // of these and the next at least one
   std::vector<std::string> kv_seeds;    // asked for their cached catalog while no meta answers
   std::string cluster_id;               // empty: that of the first catalog seen
@@ -27,11 +27,12 @@ struct ProxyOptions {
   std::string version = "0.0.0";        // for INFO
   std::string password_file;  // empty: no password. Every line is one; read again when it changes
   std::chrono::milliseconds deadline{10000};
-  size_t max_clients = 10000;
-  size_t max_bulk_bytes = 16 << 20;
-  size_t max_request_bytes = 32 << 20;
-  size_t max_output_bytes = 256 << 20;  // unread replies of one client
-  size_t max_queued_bytes = 64 << 20;   // commands without a reply, per I/O thread
+  uint64_t max_clients = 10'000;
+  uint64_t max_bulk_bytes = 16 << 20;
+  uint64_t max_request_bytes = 32 << 20;
+  uint64_t max_output_bytes = 256 << 20;      // unread replies of one client
+  uint64_t max_output_total_bytes = 1 << 30;  // of all; beyond, who has most of them is cut off
+  uint64_t max_queued_bytes = 64 << 20;       // commands without a reply, per I/O thread
 };
 
 // Start, Drain and Stop from one thread; ready() from any.

@@ -1,6 +1,7 @@
 // A whole proxy over real sockets, with one shard group and a catalog made by the test.
 #include "pkg/proxy/proxy_server.h"
 
+#include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -148,6 +149,11 @@ class Client {
     bytes.resize(asio::read(socket_, asio::buffer(bytes), error));
     return bytes;
   }
+  std::string ReadBulk() {
+    std::string length;
+    while (!length.ends_with("\r\n")) length += Read(1);
+    return Read(std::stoul(length.substr(1)) + 2);
+  }
   void SendWhatItTakes(const std::string& bytes) {
     asio::error_code ignored;
     asio::write(socket_, asio::buffer(bytes), ignored);
@@ -228,6 +234,24 @@ TEST_F(ProxyServerTest, RepliesThatWaitForAnOlderOneCountAsOutput) {
     client.Send("*2\r\n$4\r\nECHO\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n");
   }
   EXPECT_EQ(client.Read(1), "");  // cut off
+}
+
+TEST_F(ProxyServerTest, WhereAllTogetherHaveTooMuchWhoHasMostIsCutOff) {
+  options_.io_threads = 1;
+  options_.max_output_total_bytes = 2 << 20;
+  options_.deadline = std::chrono::hours(1);
+  Start();
+  Client modest(server_->port()), greedy(server_->port());
+  std::string text(100 << 10, 'e');
+  std::string echo = "*2\r\n$4\r\nECHO\r\n$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+  modest.Send("SET stall 1\r\n");
+  for (int i = 0; i < 9; ++i) modest.Send(echo);
+  greedy.Send("SET stall 1\r\n");
+  for (int i = 0; i < 30; ++i) greedy.SendWhatItTakes(echo);
+  EXPECT_EQ(greedy.Read(1), "");
+  Client other(server_->port());
+  other.Send("INFO clients\r\n");
+  EXPECT_THAT(other.ReadBulk(), ::testing::HasSubstr("connected_clients:2\r\n"));
 }
 
 TEST_F(ProxyServerTest, AProtocolErrorIsAnsweredAndCloses) {
