@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "pkg/config/addresses.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb::config {
 namespace {
@@ -42,11 +43,12 @@ class SettingsTest : public ::testing::Test {
   }
 
   std::string WriteFile(const std::string& content) {
-    std::string path = ::testing::TempDir() + "/settings_test.yaml";
+    std::string path = directory_ / "settings_test.yaml";
     std::ofstream(path) << content;
     return path;
   }
 
+  testing::TemporaryDirectory directory_;
   Bound bound_;
   Settings settings_;
 };
@@ -111,10 +113,9 @@ TEST_F(SettingsTest, FileErrorsNameFileAndLine) {
 }
 
 TEST_F(SettingsTest, ADirectoryIsNoFile) {
-  std::string directory = ::testing::TempDir();
-  absl::Status status = Parse({"--config", directory.c_str()});
+  absl::Status status = Parse({"--config", directory_.path().c_str()});
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr(directory));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(directory_.path()));
   EXPECT_THAT(std::string(status.message()), HasSubstr("Is a directory"));
 }
 

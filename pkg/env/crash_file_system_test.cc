@@ -5,10 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <set>
 
 #include "pkg/env/memory_file_system.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb {
 namespace {
@@ -228,8 +228,8 @@ TEST_F(CrashTest, ContentMatchesAModel) {
 // The real thing: what an abandoned process would leave on the operating system's disk.
 TEST(CrashOnPosixTest, OnlySyncedStateIsOnTheDisk) {
   auto posix = NewPosixFileSystem();
-  char name[] = "/tmp/kdb_crash_test.XXXXXX";
-  std::string dir = ::mkdtemp(name);
+  testing::TemporaryDirectory temporary;
+  const std::string& dir = temporary.path();
   auto fs = *CrashFileSystem::Create(*posix, dir, {});
   ASSERT_TRUE(WriteFileDurably(*fs, dir + "/a", "durable").ok());
   auto a = *fs->Open(dir + "/a", OpenMode::kReadWrite);
@@ -245,7 +245,6 @@ TEST(CrashOnPosixTest, OnlySyncedStateIsOnTheDisk) {
   EXPECT_TRUE(posix->List(dir + "/.unsynced")->empty());
   EXPECT_THAT(*next->List(dir), ElementsAre("a"));
   EXPECT_EQ(*ReadFile(*next, dir + "/a"), "durable");
-  ASSERT_TRUE(RemoveTree(*posix, dir).ok());
 }
 
 }  // namespace

@@ -4,10 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <optional>
 
 #include "pkg/env/crash_file_system.h"
 #include "pkg/env/memory_file_system.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb {
 namespace {
@@ -24,27 +25,20 @@ class Fixture {
       EXPECT_TRUE(fs_->CreateDir(dir_).ok());
       return;
     }
-    char name[] = "/tmp/kdb_env_test.XXXXXX";
-    dir_ = temporary_ = ::mkdtemp(name);
+    dir_ = temporary_.emplace().path();
     posix_ = NewPosixFileSystem();
     fs_ = NewPosixFileSystem();
     if (kind == "crash") fs_ = *CrashFileSystem::Create(*posix_, dir_, {});
-  }
-  ~Fixture() {
-    fs_.reset();
-    if (!temporary_.empty()) {
-      EXPECT_TRUE(RemoveTree(*NewPosixFileSystem(), temporary_).ok());
-    }
   }
 
   FileSystem& fs() { return *fs_; }
   const std::string& dir() const { return dir_; }
 
  private:
+  std::optional<testing::TemporaryDirectory> temporary_;
   std::unique_ptr<FileSystem> posix_;
   std::unique_ptr<FileSystem> fs_;
   std::string dir_;
-  std::string temporary_;
 };
 
 class FileSystemTest : public ::testing::TestWithParam<const char*> {

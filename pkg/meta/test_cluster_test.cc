@@ -182,21 +182,15 @@ void MetaProcess::Stop() {
 }
 
 TestCluster::TestCluster(int servers) {
-  static int clusters = 0;
-  dir_ = fmt::format("{}kdb_meta_test.{}.{}", testing::TempDir(), getpid(), ++clusters);
   rpc::MetaClientOptions options;
   for (int i = 0; i < servers; ++i) {
-    processes_.push_back(std::make_unique<MetaProcess>(fmt::format("{}/{}", dir_, i)));
+    processes_.push_back(std::make_unique<MetaProcess>(dir_ / std::to_string(i)));
     options.seeds.push_back(processes_.back()->address());
   }
   client_ = std::make_unique<rpc::MetaClient>(options, Random(SystemSeed()));
 }
 
-TestCluster::~TestCluster() {
-  processes_.clear();
-  auto fs = NewPosixFileSystem();
-  (void)RemoveTree(*fs, dir_);
-}
+TestCluster::~TestCluster() = default;
 
 std::vector<std::string> TestCluster::addresses() const {
   std::vector<std::string> addresses;

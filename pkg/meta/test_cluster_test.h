@@ -12,6 +12,7 @@
 #include "pkg/base/mutex.h"
 #include "pkg/meta/meta_server.h"
 #include "pkg/rpc/meta_client.h"
+#include "pkg/testing/temporary_directory.h"
 #include "proto/shard.grpc.pb.h"
 
 namespace kdb::meta {
@@ -108,7 +109,7 @@ class TestCluster {
   size_t Leader();
 
  private:
-  std::string dir_;
+  testing::TemporaryDirectory dir_;
   std::vector<std::unique_ptr<MetaProcess>> processes_;
   std::unique_ptr<rpc::MetaClient> client_;
 };

@@ -10,6 +10,7 @@
 #include "pkg/proxy/output_buffer.h"
 #include "pkg/proxy/password_file.h"
 #include "pkg/proxy/reply_queue.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb::proxy {
 namespace {
@@ -83,7 +84,8 @@ TEST(OutputBufferTest, GathersAllBytesInOrderWhateverIsTaken) {
 }
 
 TEST(PasswordsTest, EveryLineIsValidAndAChangeIsRead) {
-  std::string path = ::testing::TempDir() + "/passwords";
+  testing::TemporaryDirectory directory;
+  std::string path = directory / "passwords";
   auto write = [&path](std::string_view text) { std::ofstream(path) << text; };
   Passwords passwords(path, obs::NullLogger());
   std::remove(path.c_str());
@@ -105,7 +107,8 @@ TEST(PasswordsTest, EveryLineIsValidAndAChangeIsRead) {
 }
 
 TEST(PasswordsTest, AnErrorThatLastsIsLoggedOnce) {
-  std::string path = ::testing::TempDir() + "/unreadable_passwords";
+  testing::TemporaryDirectory directory;
+  std::string path = directory / "passwords";
   auto write = [&path] { std::ofstream(path) << "word\n"; };
   std::ostringstream log;
   Passwords passwords(path, obs::StreamLogger(log));

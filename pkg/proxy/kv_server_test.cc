@@ -12,6 +12,7 @@
 
 #include "pkg/proxy/kv_service.h"
 #include "pkg/proxy/proxy_server.h"
+#include "pkg/testing/temporary_directory.h"
 #include "proto/kv.grpc.pb.h"
 
 namespace kdb::proxy {
@@ -79,7 +80,8 @@ TEST_F(KvServerTest, RefusesWhatIsNoRequest) {
 }
 
 TEST_F(KvServerTest, AsksForThePassword) {
-  options_.password_file = ::testing::TempDir() + "/kv_passwords";
+  testing::TemporaryDirectory directory;
+  options_.password_file = directory / "passwords";
   std::ofstream(options_.password_file) << "one\ntwo\n";
   Start();
   EXPECT_EQ(Put("", "v").error_code(), grpc::StatusCode::UNAUTHENTICATED);

@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include "pkg/proxy/local_fixture.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb::proxy {
 namespace {
@@ -17,7 +18,8 @@ class LocalConnectionTest : public LocalCommandTest {
     client_.authenticated = false;
   }
 
-  const std::string path_ = testing::TempDir() + "local_connection_test_passwords";
+  testing::TemporaryDirectory directory_;
+  const std::string path_ = directory_ / "passwords";
   Passwords required_{path_, obs::NullLogger()};
 };
 

@@ -14,6 +14,7 @@
 #include "pkg/resp/reply_writer.h"
 #include "pkg/rpc/channel.h"
 #include "pkg/rpc/server.h"
+#include "pkg/testing/temporary_directory.h"
 #include "pkg/wire/batch.h"
 #include "proto/kv.grpc.pb.h"
 #include "proto/shard.grpc.pb.h"
@@ -299,7 +300,8 @@ TEST_F(ProxyServerTest, RefusesAnArgumentLargerThanItsRequest) {
 }
 
 TEST_F(ProxyServerTest, AsksForThePassword) {
-  options_.password_file = ::testing::TempDir() + "/proxy_passwords";
+  testing::TemporaryDirectory directory;
+  options_.password_file = directory / "passwords";
   std::ofstream(options_.password_file) << "one\ntwo\n";
   Start();
   Client client(server_->port());

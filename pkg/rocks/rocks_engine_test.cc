@@ -1,33 +1,17 @@
 #include "pkg/rocks/rocks_engine.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <map>
 #include <thread>
 
 #include "pkg/env/fault_file_system.h"
 #include "pkg/storage/engine_contract_test.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb::rocks {
 namespace {
 
 using storage::EngineUnderTest;
-
-// A directory under the system's temporary one, removed with its content.
-class TempDir {
- public:
-  explicit TempDir(FileSystem& fs) : fs_(fs) {
-    std::string path = testing::TempDir() + "/rocks_engine_test.XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    path_ = path;
-  }
-  ~TempDir() { EXPECT_TRUE(RemoveTree(fs_, path_).ok()); }
-  std::string Sub(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  FileSystem& fs_;
-  std::string path_;
-};
 
 Options SmallOptions() {
   Options options;
@@ -46,13 +30,13 @@ class RocksUnderTest final : public EngineUnderTest {
  private:
   void Open() {
     engine_.reset();
-    auto engine = OpenRocksEngine(*fs_, dir_.Sub("db"), SmallOptions());
+    auto engine = OpenRocksEngine(*fs_, dir_ / "db", SmallOptions());
     ASSERT_TRUE(engine.ok()) << engine.status();
     engine_ = *std::move(engine);
   }
 
+  testing::TemporaryDirectory dir_;
   std::unique_ptr<FileSystem> fs_ = NewPosixFileSystem();
-  TempDir dir_{*fs_};
   std::unique_ptr<storage::Engine> engine_;
 };
 
@@ -60,17 +44,18 @@ class RocksUnderTest final : public EngineUnderTest {
 }  // namespace kdb::rocks
 
 namespace kdb::storage {
-INSTANTIATE_TEST_SUITE_P(Rocks, EngineContract,
-                         testing::Values([] { return std::make_unique<rocks::RocksUnderTest>(); }));
+INSTANTIATE_TEST_SUITE_P(Rocks, EngineContract, ::testing::Values([] {
+                           return std::make_unique<rocks::RocksUnderTest>();
+                         }));
 }  // namespace kdb::storage
 
 namespace kdb::rocks {
 namespace {
 
-class RocksEngineTest : public testing::Test {
+class RocksEngineTest : public ::testing::Test {
  protected:
   std::unique_ptr<storage::Engine> Open(const std::string& name = "db") {
-    auto engine = OpenRocksEngine(*fs_, dir_.Sub(name), SmallOptions());
+    auto engine = OpenRocksEngine(*fs_, dir_ / name, SmallOptions());
     EXPECT_TRUE(engine.ok()) << engine.status();
     return engine.ok() ? *std::move(engine) : nullptr;
   }
@@ -86,8 +71,8 @@ class RocksEngineTest : public testing::Test {
     return found.ok() && *found ? value : "(none)";
   }
 
+  testing::TemporaryDirectory dir_;
   std::unique_ptr<FileSystem> posix_ = NewPosixFileSystem();
-  TempDir dir_{*posix_};
   FaultPlan plan_;
   std::unique_ptr<FileSystem> fs_ = NewFaultFileSystem(*posix_, plan_);
 };
@@ -95,12 +80,12 @@ class RocksEngineTest : public testing::Test {
 TEST_F(RocksEngineTest, ACheckpointIsTheStateOfItsMoment) {
   auto engine = Open();
   ASSERT_TRUE(Put(*engine, "a", "1").ok());
-  ASSERT_TRUE(engine->Checkpoint(dir_.Sub("copy")).ok());
+  ASSERT_TRUE(engine->Checkpoint(dir_ / "copy").ok());
   ASSERT_TRUE(Put(*engine, "a", "2").ok());
   auto copy = Open("copy");
   EXPECT_EQ(Get(*copy, "a"), "1");
   EXPECT_EQ(Get(*engine, "a"), "2");
-  EXPECT_FALSE(engine->Checkpoint(dir_.Sub("copy")).ok());
+  EXPECT_FALSE(engine->Checkpoint(dir_ / "copy").ok());
 }
 
 TEST_F(RocksEngineTest, LargeValuesLieApartAndMakeRoomWhenReplaced) {
@@ -113,10 +98,10 @@ TEST_F(RocksEngineTest, LargeValuesLieApartAndMakeRoomWhenReplaced) {
   std::map<std::string, uint64_t> bytes;  // by kind of file
   auto measure = [&] {
     bytes.clear();
-    auto names = posix_->List(dir_.Sub("db"));
+    auto names = posix_->List(dir_ / "db");
     ASSERT_TRUE(names.ok()) << names.status();
     for (const std::string& name : *names) {
-      auto size = posix_->FileSize(dir_.Sub("db/" + name));
+      auto size = posix_->FileSize(dir_ / ("db/" + name));
       if (size.ok()) bytes[name.substr(std::min(name.size(), name.find('.')))] += *size;
     }
   };
@@ -144,7 +129,7 @@ TEST_F(RocksEngineTest, LargeValuesLieApartAndMakeRoomWhenReplaced) {
 
 TEST_F(RocksEngineTest, RefusesADirectoryThatIsOpenElsewhere) {
   auto engine = Open();
-  auto second = OpenRocksEngine(*fs_, dir_.Sub("db"), SmallOptions());
+  auto second = OpenRocksEngine(*fs_, dir_ / "db", SmallOptions());
   EXPECT_FALSE(second.ok());
 }
 
@@ -154,15 +139,15 @@ TEST_F(RocksEngineTest, AManifestThatIsDamagedIsDataLoss) {
     ASSERT_TRUE(Put(*engine, "a", "1").ok());
     ASSERT_TRUE(engine->Flush().ok());
   }
-  auto names = posix_->List(dir_.Sub("db"));
+  auto names = posix_->List(dir_ / "db");
   ASSERT_TRUE(names.ok());
   for (const std::string& name : *names) {
     if (name.starts_with("MANIFEST")) {
-      auto file = posix_->Open(dir_.Sub("db/" + name), OpenMode::kReadWrite);
+      auto file = posix_->Open(dir_ / ("db/" + name), OpenMode::kReadWrite);
       ASSERT_TRUE((*file)->WriteAt(10, "garbage").ok());
     }
   }
-  auto engine = OpenRocksEngine(*fs_, dir_.Sub("db"), SmallOptions());
+  auto engine = OpenRocksEngine(*fs_, dir_ / "db", SmallOptions());
   EXPECT_TRUE(absl::IsDataLoss(engine.status())) << engine.status();
 }
 

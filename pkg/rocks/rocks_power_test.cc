@@ -1,34 +1,25 @@
 // The engine on a file system that loses what was not synced.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "pkg/env/crash_file_system.h"
 #include "pkg/rocks/rocks_engine.h"
+#include "pkg/testing/temporary_directory.h"
 
 namespace kdb::rocks {
 namespace {
 
-class PowerTest : public testing::Test {
+class PowerTest : public ::testing::Test {
  protected:
-  PowerTest() {
-    EXPECT_NE(mkdtemp(root_.data()), nullptr);
-    Start({});
-  }
-  ~PowerTest() override {
-    engine_ = nullptr;
-    disk_ = nullptr;
-    EXPECT_TRUE(RemoveTree(*posix_, root_).ok());
-  }
+  PowerTest() { Start({}); }
 
   void Start(const CrashOptions& options) {
     engine_ = nullptr;
-    auto disk = CrashFileSystem::Create(*posix_, root_, options);
+    auto disk = CrashFileSystem::Create(*posix_, root_.path(), options);
     ASSERT_TRUE(disk.ok()) << disk.status();
     disk_ = *std::move(disk);
     Options small;
     small.memtable_bytes = 1 << 20;
-    auto engine = OpenRocksEngine(*disk_, root_ + "/db", small);
+    auto engine = OpenRocksEngine(*disk_, root_ / "db", small);
     ASSERT_TRUE(engine.ok()) << engine.status();
     engine_ = *std::move(engine);
   }
@@ -47,7 +38,7 @@ class PowerTest : public testing::Test {
     ASSERT_TRUE(engine_->Write(*batch).ok());
   }
 
-  std::string root_ = testing::TempDir() + "/rocks_power_test.XXXXXX";
+  testing::TemporaryDirectory root_;
   std::unique_ptr<FileSystem> posix_ = NewPosixFileSystem();
   std::unique_ptr<CrashFileSystem> disk_;
   std::unique_ptr<storage::Engine> engine_;
@@ -82,11 +73,11 @@ TEST_F(PowerTest, WhatWasFlushedSurvivesAndWritesBeforeItToo) {
 TEST_F(PowerTest, ACheckpointIsDurableWhenItReturns) {
   Random random(2);
   Write(1, random);
-  ASSERT_TRUE(engine_->Checkpoint(root_ + "/copy").ok());
+  ASSERT_TRUE(engine_->Checkpoint(root_ / "copy").ok());
   ASSERT_TRUE(disk_->PowerOff(nullptr).ok());
   Start({});
   engine_ = nullptr;
-  auto copy = OpenRocksEngine(*disk_, root_ + "/copy", Options());
+  auto copy = OpenRocksEngine(*disk_, root_ / "copy", Options());
   ASSERT_TRUE(copy.ok()) << copy.status();
   std::string value;
   EXPECT_TRUE((*copy)->Get("number", &value).value());
@@ -100,9 +91,9 @@ TEST_F(PowerTest, WithoutSyncsWhatWasFlushedIsLost) {
   ASSERT_TRUE(engine_->Flush().ok());
   ASSERT_TRUE(disk_->PowerOff(nullptr).ok());
   engine_ = nullptr;
-  auto disk = CrashFileSystem::Create(*posix_, root_, {});
+  auto disk = CrashFileSystem::Create(*posix_, root_.path(), {});
   ASSERT_TRUE(disk.ok());
-  auto engine = OpenRocksEngine(**disk, root_ + "/db", Options());
+  auto engine = OpenRocksEngine(**disk, root_ / "db", Options());
   std::string value;
   EXPECT_TRUE(!engine.ok() || !(*engine)->Get("number", &value).value());
   engine = absl::CancelledError();  // before the file system that it uses
