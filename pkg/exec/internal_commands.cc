@@ -1,4 +1,6 @@
 // Commands that proxies send and no client can name.
+#include "pkg/redis/internal_commands.h"
+
 #include <string>
 #include <vector>
 
@@ -53,33 +55,16 @@ absl::Status KdbKeyspace(Call& call) {
   return absl::OkStatus();
 }
 
-constexpr redis::Command kCommands[] = {
-    {.name = "kdb.keyspace",
-     .arity = 1,
-     .flags = redis::kReadonly,
-     .route = redis::Route::kAllGroups,
-     .group = "internal",
-     .summary = "The numbers of keys and of keys with an expiry",
-     .key_flags = {}},
-    {.name = "kdb.scan",
-     .arity = 6,
-     .flags = redis::kReadonly,
-     .route = redis::Route::kAllGroups,
-     .group = "internal",
-     .summary = "A page of strings in the order of their keys",
-     .syntax = "start end limit reverse keys_only",
-     .key_flags = {}},
-};
-
-constexpr ExecutorRow kRows[] = {{"kdb.keyspace", KdbKeyspace}, {"kdb.scan", KdbScan}};
+constexpr ExecutorRow kRows[] = {{redis::kKdbKeyspace.name, KdbKeyspace},
+                                 {redis::kKdbScan.name, KdbScan}};
 
 }  // namespace
 
 std::span<const ExecutorRow> InternalExecutors() { return kRows; }
 
 const redis::Command* FindInternalCommand(std::string_view name) {
-  for (const redis::Command& command : kCommands) {
-    if (command.name == name) return &command;
+  for (const redis::Command* command : {&redis::kKdbKeyspace, &redis::kKdbScan}) {
+    if (command->name == name) return command;
   }
   return nullptr;
 }

@@ -1,8 +1,6 @@
 #include "pkg/http2/connection.h"
 
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <asio/buffer.hpp>
@@ -39,12 +37,6 @@ void Configure(asio::ip::tcp::socket& socket) {
 std::string PeerOf(const asio::ip::tcp::socket& socket) {
   asio::error_code ignored;
   return net::FormatAddress(socket.remote_endpoint(ignored));
-}
-
-// Bytes that the peer has not acknowledged.
-int Outstanding(asio::ip::tcp::socket& socket) {
-  int bytes = 0;
-  return ioctl(socket.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 bool WouldBlock(const asio::error_code& error) {
@@ -103,7 +95,7 @@ void Connection::CloseSoon() {
 }
 
 void Connection::OnLingered() {
-  bool taking = lingering_ && Outstanding(socket_) > 0 && ++lingers_ < kMaxLingers;
+  bool taking = lingering_ && net::UnacknowledgedBytes(socket_) > 0 && ++lingers_ < kMaxLingers;
   taking ? CloseSoon() : Close(EndReason());
 }
 

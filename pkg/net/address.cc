@@ -1,6 +1,8 @@
 #include "pkg/net/address.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include <utility>
 
@@ -24,6 +26,11 @@ std::string FormatAddress(const tcp::endpoint& endpoint) {
   std::string host = endpoint.address().to_string();
   return endpoint.address().is_v6() ? fmt::format("[{}]:{}", host, endpoint.port())
                                     : fmt::format("{}:{}", host, endpoint.port());
+}
+
+int UnacknowledgedBytes(tcp::socket& socket) {
+  int bytes = 0;
+  return ::ioctl(socket.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 absl::StatusOr<tcp::acceptor> Bind(asio::io_context& io, const std::string& address) {

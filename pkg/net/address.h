@@ -12,6 +12,9 @@ namespace kdb::net {
 // ParseAddress reads it back.
 std::string FormatAddress(const asio::ip::tcp::endpoint& endpoint);
 
+// What was written and the peer has not acknowledged, the end of the stream included; 0: unknown.
+int UnacknowledgedBytes(asio::ip::tcp::socket& socket);
+
 // A listening socket. UNAVAILABLE names the address and the reason.
 absl::StatusOr<asio::ip::tcp::acceptor> Bind(asio::io_context& io, const std::string& address);
 

@@ -1,8 +1,6 @@
 // How a connection ends. A close with input unread makes the kernel send a reset, and throw away
 // replies that it has not delivered yet (RFC 2525, 2.17): those of commands that were executed.
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
+#include "pkg/net/address.h"
 #include "pkg/proxy/connection.h"
 #include "pkg/proxy/io_thread.h"
 
@@ -11,12 +9,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLingerStep{10};
 constexpr std::chrono::seconds kMaxLinger{10};  // a drain has a limit of its own
-
-// Whether the peer's kernel has all that was sent.
-bool AllDelivered(int fd) {
-  int unacknowledged = 0;
-  return ::ioctl(fd, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;
-}
 
 }  // namespace
 
@@ -52,7 +44,7 @@ void Connection::LingerOn() {
   asio::error_code error;
   bool quiet = socket_.read_some(thread_.scratch(), error) == 0;
   bool open = !error || error == asio::error::would_block || error == asio::error::try_again;
-  bool done = quiet && AllDelivered(socket_.native_handle());
+  bool done = quiet && net::UnacknowledgedBytes(socket_) == 0;
   bool late = end_reason_ != CloseReason::kDrain && thread_.clock().Monotonic() >= linger_until_;
   if (!open || done || late) return Close(end_reason_);
   auto again = [self = shared_from_this()] { self->LingerOn(); };

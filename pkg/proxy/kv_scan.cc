@@ -7,6 +7,7 @@
 
 #include "pkg/base/coding.h"
 #include "pkg/base/crc32c.h"
+#include "pkg/redis/internal_commands.h"
 #include "pkg/resp/reply_reader.h"
 
 namespace kdb::proxy {
@@ -17,16 +18,6 @@ constexpr uint32_t kMaxLimit = 10000;
 constexpr size_t kMaxPageBytes = 4 << 20;
 constexpr char kTokenVersion = 1;
 constexpr size_t kTokenHead = 1 + sizeof(uint32_t);
-
-constexpr redis::Command kScanRow = {.name = "kdb.scan",
-                                     .arity = 6,
-                                     .flags = redis::kReadonly,
-                                     .route = redis::Route::kAllGroups,
-                                     .merge = redis::Merge::kNone,
-                                     .categories = {},
-                                     .group = "internal",
-                                     .since = {},
-                                     .summary = {}};
 
 // The least string above all that begin with `prefix`; empty: there is none.
 std::string PrefixEnd(std::string prefix) {
@@ -82,7 +73,7 @@ std::optional<Run> ReadRun(const KvScan& scan, std::string_view encoded) {
 
 }  // namespace
 
-const redis::Command& KdbScanCommand() { return kScanRow; }
+const redis::Command& KdbScanCommand() { return redis::kKdbScan; }
 
 absl::StatusOr<KvScan> ParseScan(const kv::v1::ScanRequest& request) {
   if (request.limit() > kMaxLimit) return absl::InvalidArgumentError("limit is over 10000");

@@ -230,16 +230,6 @@ std::string InfoSections(const ProxyContext& proxy, const UsageTotals& usage,
   return text;
 }
 
-const redis::Command kKeyspaceRow = {.name = "kdb.keyspace",
-                                     .arity = 1,
-                                     .flags = redis::kReadonly,
-                                     .route = redis::Route::kAllGroups,
-                                     .merge = redis::Merge::kNone,
-                                     .categories = {},
-                                     .group = "internal",
-                                     .since = {},
-                                     .summary = {}};
-
 std::string KeyspaceSection(const std::vector<std::string>& replies) {
   std::string text = "# Keyspace\r\n";
   int64_t keys = 0, expires = 0;

@@ -19,9 +19,8 @@ bool InfoWants(const std::vector<std::string>& arguments, std::string_view secti
 // quarter of a second ago at most.
 std::string InfoSections(const ProxyContext& proxy, const UsageTotals& usage,
                          const std::vector<std::string>& arguments);
-// "# Keyspace" from each group's reply to kKeyspaceRow. avg_ttl is 0, Redis's "not known".
+// "# Keyspace" from each group's reply to redis::kKdbKeyspace. avg_ttl is 0, Redis's "not known".
 std::string KeyspaceSection(const std::vector<std::string>& replies);
-extern const redis::Command kKeyspaceRow;  // shards know it, clients cannot name it
 // "# Meta": a block per meta server, as the original demo prints them; a line with the reason when
 // meta does not answer.
 std::string MetaSection(const absl::StatusOr<metapb::QueryReply>& meta);

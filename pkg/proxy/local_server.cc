@@ -9,6 +9,7 @@
 #include "pkg/proxy/local_command.h"
 #include "pkg/proxy/local_info.h"
 #include "pkg/redis/command_info.h"
+#include "pkg/redis/internal_commands.h"
 #include "pkg/redis/parse.h"
 
 namespace kdb::proxy {
@@ -53,7 +54,7 @@ void Info(LocalCall& call) {
   PendingInfo info{std::move(text), wants_meta, call.client.version, call.proxy.catalog,
                    call.Later()};
   if (!wants_keyspace) return FinishWithMeta(std::move(info));
-  call.AskShards(kKeyspaceRow,
+  call.AskShards(redis::kKdbKeyspace,
                  [info = std::move(info)](const std::vector<std::string>& replies) mutable {
                    info.Append(KeyspaceSection(replies));
                    FinishWithMeta(std::move(info));
