@@ -110,7 +110,7 @@ def main(test):
     with Cluster(test.build, test.work / "cluster") as cluster:
         client = Client(cluster.process("proxy-0")["kv_api"], protos)
         with client.channel:
-            for part in (calls, concurrency, ends, calls, limits):
+            for part in (calls, concurrency, ends, limits, calls):
                 part(client)
         test.say(f"grpcio {grpc.__version__}, protobuf {google.protobuf.__version__}")
 

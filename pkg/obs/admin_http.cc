@@ -8,6 +8,9 @@
 #include <future>
 #include <utility>
 
+#include "pkg/base/host_port.h"
+#include "pkg/base/status.h"
+
 namespace kdb::obs {
 namespace {
 
@@ -30,14 +33,6 @@ int AnswerMetrics(mg_connection* connection, void* data) {
   auto families = static_cast<Registry*>(data)->prometheus()->Collect();
   return Answer(connection, 200, "text/plain; version=0.0.4; charset=utf-8",
                 prometheus::TextSerializer().Serialize(families));
-}
-
-// The host of "host:port", "[v6]:port" or a port alone.
-std::string HostOf(const std::string& address) {
-  size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return "127.0.0.1";
-  std::string host = address.substr(0, colon);
-  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
 }
 
 class CivetAdminHttp final : public AdminHttp {
@@ -80,6 +75,8 @@ class CivetAdminHttp final : public AdminHttp {
 
 absl::StatusOr<std::unique_ptr<AdminHttp>> AdminHttp::Start(const std::string& address,
                                                             Registry& registry, Probes probes) {
+  KDB_ASSIGN_OR_RETURN(HostPort where, ParseAddress(address));
+  if (where.host.empty()) where.host = "127.0.0.1";
   const char* options[] = {"listening_ports",    address.c_str(), "num_threads", "2",
                            "request_timeout_ms", "5000",          nullptr};
   mg_callbacks callbacks{};
@@ -91,7 +88,8 @@ absl::StatusOr<std::unique_ptr<AdminHttp>> AdminHttp::Start(const std::string& a
         "cannot serve metrics on {}: is the port in use, or the address not of this host?",
         address));
   }
-  return std::make_unique<CivetAdminHttp>(context, HostOf(address), registry, std::move(probes));
+  return std::make_unique<CivetAdminHttp>(context, std::move(where.host), registry,
+                                          std::move(probes));
 }
 
 }  // namespace kdb::obs

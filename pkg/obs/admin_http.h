@@ -22,8 +22,8 @@ struct Probes {
 
 class AdminHttp {
  public:
-  // `address` is host:port; port 0 picks a free one. `registry` outlives the server. UNAVAILABLE
-  // names the address.
+  // `address` is host:port; port 0 picks a free one. `registry` outlives the server. Errors name
+  // it: UNAVAILABLE; INVALID_ARGUMENT when it is none.
   static absl::StatusOr<std::unique_ptr<AdminHttp>> Start(const std::string& address,
                                                           Registry& registry, Probes probes);
   virtual ~AdminHttp() = default;  // waits for requests that are being answered

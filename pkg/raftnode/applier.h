@@ -28,10 +28,10 @@ class Applier {
   // follower, and making visible what was executed. Commit is kept short, for entries wait behind
   // it.
   static constexpr std::chrono::milliseconds kLater{2};
-  // So many entries after a read, too, Commit follows at once: the next read shall not wait for it.
-  static constexpr int kReadsLinger = 64;
   static constexpr size_t kEnoughToExecute = 256 << 10;  // bytes
   static constexpr size_t kEnoughToCommit = 16 << 10;
+  // So many entries after a read, too, Commit follows at once: the next read shall not wait for it.
+  static constexpr int kReadsLinger = 64;
   static constexpr std::chrono::milliseconds kRetryAfter{100};
   static constexpr std::chrono::milliseconds kMaxRetryAfter{2000};
 

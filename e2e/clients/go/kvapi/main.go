@@ -62,7 +62,7 @@ func main() {
 	s.concurrency()
 	s.deadlines()
 	s.cancels()
-	s.calls()
 	s.limits()
+	s.calls()
 	fmt.Println("ok")
 }
