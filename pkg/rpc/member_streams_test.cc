@@ -95,7 +95,9 @@ class MemberStreamsTest : public ::testing::Test {
   // Sends until `counter` rises: while a stream is down messages are dropped.
   void SendUntilRises(const std::atomic<size_t>& counter) {
     const size_t before = counter;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (counter == before) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
       raft::Message heartbeat;
       heartbeat.from = 1;
       heartbeat.to = 2;
