@@ -16,11 +16,11 @@ MemberIdentity SelfOf(const raftnode::Identity& identity) {
 }
 
 MemberStreams::MemberStreams(const TransportOptions& options, asio::io_context& io,
-                             MemberIdentity self, RaftService& service, obs::Logger logger,
+                             MemberIdentity self, RaftService& service, const obs::Logger& logger,
                              obs::Registry& metrics)
     : self_(std::move(self)),
       service_(service),
-      transport_(options, io, self_, std::move(logger), metrics,
+      transport_(options, io, self_, logger, metrics,
                  [this](raft::NodeId peer) { OnUnreachable(peer); }) {}
 
 MemberStreams::~MemberStreams() { Close(); }

@@ -19,7 +19,7 @@ class MemberStreams final : private RaftSink {
  public:
   // `io` is that of the server's loop. `service` and `metrics` outlive it.
   MemberStreams(const TransportOptions& options, asio::io_context& io, MemberIdentity self,
-                RaftService& service, obs::Logger logger, obs::Registry& metrics);
+                RaftService& service, const obs::Logger& logger, obs::Registry& metrics);
   // Not from the thread of `io`. The node that sends by it is gone.
   ~MemberStreams() override;
 

@@ -153,7 +153,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
 };
 
 RaftTransport::RaftTransport(const TransportOptions& options, asio::io_context& io,
-                             MemberIdentity self, obs::Logger logger, obs::Registry& metrics,
+                             MemberIdentity self, const obs::Logger& logger, obs::Registry& metrics,
                              std::function<void(raft::NodeId)> on_unreachable)
     : shared_(new Shared{
           .options = options,

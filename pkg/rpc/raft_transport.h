@@ -86,7 +86,7 @@ class RaftTransport final : public raftnode::Transport {
   // Its connections run on `io`, whose thread outlives the transport. `on_unreachable` is called,
   // from any thread, when messages to a peer were dropped or its stream broke.
   RaftTransport(const TransportOptions& options, asio::io_context& io, MemberIdentity self,
-                obs::Logger logger, obs::Registry& metrics,
+                const obs::Logger& logger, obs::Registry& metrics,
                 std::function<void(raft::NodeId)> on_unreachable);
   // Closes the streams and waits for them. Not from the thread of `io`.
   ~RaftTransport() override;
