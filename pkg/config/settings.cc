@@ -6,10 +6,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "pkg/base/status.h"
@@ -47,8 +51,14 @@ absl::Status OutOfRange(const std::string& got, const std::string& min, const st
 }
 
 absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: {}", path, std::generic_category().message(errno)));
+  }
   try {
-    return YAML::LoadFile(path);
+    // yaml-cpp leaks its buffer when the stream it reads from throws.
+    return YAML::Load(std::string(std::istreambuf_iterator<char>(file), {}));
   } catch (const std::exception& error) {  // YAML's own, or the stream's: path may be a directory
     return absl::InvalidArgumentError(fmt::format("{}: {}", path, error.what()));
   }

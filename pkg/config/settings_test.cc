@@ -109,7 +109,7 @@ TEST_F(SettingsTest, FileErrorsNameFileAndLine) {
   EXPECT_THAT(std::string(Parse({"--config", nested.c_str()}).message()),
               HasSubstr("settings_test.yaml:1: seeds: not a list of values"));
   EXPECT_THAT(std::string(Parse({"--config", "/nonexistent.yaml"}).message()),
-              HasSubstr("/nonexistent.yaml"));
+              HasSubstr("/nonexistent.yaml: No such file or directory"));
 }
 
 TEST_F(SettingsTest, ADirectoryIsNoFile) {
