@@ -165,7 +165,7 @@ class Client {
     asio::error_code error;
     asio::read(socket_, asio::dynamic_buffer(bytes), error);
     EXPECT_EQ(error, asio::error::eof) << error.message();
-    socket_.close();  // whoever sends gives up
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_both, error);  // whoever sends gives up
     return bytes;
   }
   std::string Ask(const std::string& line, const std::string& expected) {
