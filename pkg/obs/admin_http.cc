@@ -76,9 +76,16 @@ class CivetAdminHttp final : public AdminHttp {
 absl::StatusOr<std::unique_ptr<AdminHttp>> AdminHttp::Start(const std::string& address,
                                                             Registry& registry, Probes probes) {
   KDB_ASSIGN_OR_RETURN(HostPort where, ParseAddress(address));
+  if (where.host.find(':') != std::string::npos && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+    return absl::InvalidArgumentError(fmt::format(
+        "cannot serve metrics on {}: this build's HTTP library has no IPv6; give an IPv4 address",
+        address));
+  }
+  // Of all addresses it wants to hear the port alone.
+  const std::string& port = where.host.empty() ? where.port : address;
   if (where.host.empty()) where.host = "127.0.0.1";
-  const char* options[] = {"listening_ports",    address.c_str(), "num_threads", "2",
-                           "request_timeout_ms", "5000",          nullptr};
+  const char* options[] = {"listening_ports",    port.c_str(), "num_threads", "2",
+                           "request_timeout_ms", "5000",       nullptr};
   mg_callbacks callbacks{};
   // Silent: the caller reports the one failure that matters.
   callbacks.log_message = [](const mg_connection*, const char*) { return 1; };

@@ -22,8 +22,9 @@ struct Probes {
 
 class AdminHttp {
  public:
-  // `address` is host:port; port 0 picks a free one. `registry` outlives the server. Errors name
-  // it: UNAVAILABLE; INVALID_ARGUMENT when it is none.
+  // `address` is host:port, or :port for all of this machine's; port 0 picks a free one. `registry`
+  // outlives the server. Errors name the address: UNAVAILABLE; INVALID_ARGUMENT when it is none, or
+  // IPv6 where the library has none of that.
   static absl::StatusOr<std::unique_ptr<AdminHttp>> Start(const std::string& address,
                                                           Registry& registry, Probes probes);
   virtual ~AdminHttp() = default;  // waits for requests that are being answered

@@ -59,5 +59,23 @@ TEST(AdminHttpTest, SaysWhichAddressIsTaken) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(address));
 }
 
+TEST(AdminHttpTest, WithoutAHostItServesOnAllAddresses) {
+  Registry registry;
+  Probes probes{.live = absl::OkStatus, .ready = absl::OkStatus, .started = absl::OkStatus};
+  auto server = AdminHttp::Start(":0", registry, probes);
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT(Get((*server)->port(), "/livez"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(AdminHttpTest, RefusesWhatItCannotServeOn) {
+  Registry registry;
+  Probes probes{.live = absl::OkStatus, .ready = absl::OkStatus, .started = absl::OkStatus};
+  EXPECT_TRUE(absl::IsInvalidArgument(AdminHttp::Start("9079", registry, probes).status()));
+  auto v6 = AdminHttp::Start("[::1]:0", registry, probes);
+  if (v6.ok()) return;  // this civetweb has IPv6
+  EXPECT_TRUE(absl::IsInvalidArgument(v6.status())) << v6.status();
+  EXPECT_THAT(std::string(v6.status().message()), HasSubstr("no IPv6"));
+}
+
 }  // namespace
 }  // namespace kdb::obs
