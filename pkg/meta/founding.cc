@@ -38,19 +38,16 @@ Founding::Founding(raftnode::DataDirectory& directory, rpc::AdminClient& admin, 
     : directory_(directory), admin_(admin), on_born_(std::move(on_born)), random_(random) {}
 
 absl::Status Founding::Accept(const catalog::BirthCertificate& certificate) {
-  if (certificate.gid() != 0) {
-    return absl::FailedPreconditionError(fmt::format(
-        "this is a meta server: it cannot be a member of shard group {}", certificate.gid()));
-  }
   return directory_.AcceptBirth(certificate, on_born_);
 }
 
 absl::StatusOr<catalog::BirthCertificate> Founding::Decide(
     const catalog::BirthCertificate& proposal) {
   absl::Status accepted = directory_.AcceptBirth(proposal, on_born_);
-  // Another one may have come first.
   raftnode::Identity self = directory_.identity();
-  if (!self.birth.has_value()) return accepted;
+  // Another one may have come first, and then it counts.
+  bool superseded = self.birth && self.birth->SerializeAsString() != proposal.SerializeAsString();
+  if (!superseded) KDB_RETURN_IF_ERROR(accepted);
   return *self.birth;
 }
 

@@ -23,11 +23,6 @@ AdminService::AdminService(const raftnode::DataDirectory& directory, AdminBacken
 grpc::ServerUnaryReactor* AdminService::AcceptBirth(grpc::CallbackServerContext* context,
                                                     const shardpb::AcceptBirthRequest* request,
                                                     shardpb::AcceptBirthReply*) {
-  if (request->certificate().gid() == 0) {
-    return Answer(context,
-                  absl::InvalidArgumentError(
-                      "this is a kv server: a certificate of the meta group is not for it"));
-  }
   const std::string& cluster_id = request->certificate().cluster_id();
   if (absl::Status s = catalog_.CheckCluster(cluster_id); !s.ok()) return Answer(context, s);
   absl::Status accepted = backend_.AcceptBirth(request->certificate());
