@@ -7,7 +7,6 @@
 
 #include "pkg/base/coding.h"
 #include "pkg/base/crc32c.h"
-#include "pkg/redis/internal_commands.h"
 #include "pkg/resp/reply_reader.h"
 
 namespace kdb::proxy {
@@ -72,8 +71,6 @@ std::optional<Run> ReadRun(const KvScan& scan, std::string_view encoded) {
 }
 
 }  // namespace
-
-const redis::Command& KdbScanCommand() { return redis::kKdbScan; }
 
 absl::StatusOr<KvScan> ParseScan(const kv::v1::ScanRequest& request) {
   if (request.limit() > kMaxLimit) return absl::InvalidArgumentError("limit is over 10000");

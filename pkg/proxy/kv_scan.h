@@ -8,15 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "pkg/redis/command.h"
 #include "proto/kv.pb.h"
 
 namespace kdb::proxy {
 
-// `kdb.scan start end limit reverse keys_only` (pkg/exec/ordered_scan.h): shards know it, clients
-// cannot name it.
-const redis::Command& KdbScanCommand();
-
+// What a page of `redis::kKdbScan` asks for.
 struct KvScan {
   std::string start;  // start <= key < end; an empty end has no bound
   std::string end;

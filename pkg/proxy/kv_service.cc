@@ -10,6 +10,7 @@
 
 #include "pkg/base/status.h"
 #include "pkg/proxy/kv_scan.h"
+#include "pkg/redis/internal_commands.h"
 #include "pkg/resp/reply_reader.h"
 #include "proto/kv.pb.h"
 
@@ -122,7 +123,7 @@ class ScanCall final : public http2::PendingCall {
   void Submit(routing::Router& router) {
     std::string scratch;
     router.SubmitToAll(
-        KdbScanCommand(), ScanArgs(scan_, &scratch), resp::Version::kResp2,
+        redis::kKdbScan, ScanArgs(scan_, &scratch), resp::Version::kResp2,
         [this, alive = std::weak_ptr<bool>(alive_)](const std::vector<std::string>& replies) {
           if (!alive.expired()) OnReplies(replies);
         });

@@ -105,6 +105,16 @@ class MemberStreamsTest : public ::testing::Test {
       std::this_thread::yield();
     }
   }
+  // Refused three times, each side has one line, with `why`.
+  void ExpectBothLogOnce(const std::string& why) {
+    for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+    loop_.RunAndWait([&] {
+      for (const std::string& log : {receiver_->log(), sender_->log()}) {
+        EXPECT_NE(log.find(why), std::string::npos) << log;
+        EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+      }
+    });
+  }
 
   net::Loop loop_{"loop"};
   RaftService* service_ = nullptr;  // the receiver's; the loop's
@@ -141,33 +151,19 @@ TEST_F(MemberStreamsTest, BothSidesLogARefusalOnce) {
 
 TEST_F(MemberStreamsTest, AMemberThatAnotherDirectoryAnswersForIsLogged) {
   Open("u1", "exchanged");
-  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
+  ExpectBothLogOnce(
+      "expected member 2 of group 7 of cluster c1 (directory u2), found member 2 of group 7 of "
+      "cluster c1 (directory exchanged): put that member's directory back at its address");
   EXPECT_EQ(receiver_->node.delivered, 0u);
-  loop_.RunAndWait([&] {
-    const std::string why =
-        "expected member 2 of group 7 of cluster c1 (directory u2), found member 2 of group 7 of "
-        "cluster c1 (directory exchanged): put that member's directory back at its address";
-    for (const std::string& log : {receiver_->log(), sender_->log()}) {
-      EXPECT_NE(log.find(why), std::string::npos) << log;
-      EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
-    }
-  });
 }
 
 // A member's directory was emptied: the server at its address is passive.
 TEST_F(MemberStreamsTest, AnEmptiedDirectoryIsLogged) {
   Open("u1", "emptied");
   receiver_->streams().Close();
-  for (int i = 0; i < 3; ++i) SendUntilRises(sender_->node.unreachable);
-  loop_.RunAndWait([&] {
-    const std::string why =
-        "expected member 2 of group 7 of cluster c1 (directory u2), found directory emptied, which "
-        "is no member (yet): ";
-    for (const std::string& log : {receiver_->log(), sender_->log()}) {
-      EXPECT_NE(log.find(why), std::string::npos) << log;
-      EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
-    }
-  });
+  ExpectBothLogOnce(
+      "expected member 2 of group 7 of cluster c1 (directory u2), found directory emptied, which "
+      "is no member (yet): ");
 }
 
 TEST_F(MemberStreamsTest, AMemberThatIsNotBornYetIsNoConcern) {

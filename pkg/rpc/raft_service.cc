@@ -1,7 +1,6 @@
 #include <absl/strings/escaping.h>
 #include <fmt/format.h>
 
-#include "pkg/base/status.h"
 #include "pkg/rpc/raft_convert.h"
 #include "pkg/rpc/raft_transport.h"
 
