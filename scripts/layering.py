@@ -18,6 +18,7 @@ ALLOWED = {
     "pkg/wal": ["pkg/base", "pkg/env", "pkg/raft"],
     "pkg/storage": ["pkg/base"],
     "pkg/raftnode": ["pkg/base", "pkg/env", "pkg/obs", "pkg/raft", "pkg/wal", "proto"],
+    "pkg/snapshot": ["pkg/base", "pkg/env", "pkg/raft", "pkg/wal", "proto"],
     "pkg/rocks": ["pkg/base", "pkg/env", "pkg/storage"],
     "pkg/shard": ["pkg/base", "proto"],
     "pkg/wire": ["pkg/base"],
