@@ -1,0 +1,78 @@
+// Copies of a member's state that other members fetch: one at a time, kept as long as somebody
+// fetches.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "pkg/base/clock.h"
+#include "pkg/base/random.h"
+#include "pkg/env/file_system.h"
+#include "pkg/snapshot/manifest.h"
+
+namespace kdb::snapshot {
+
+struct CheckpointOptions {
+  std::string dir;         // its content belongs to this class
+  std::string cluster_id;  // named in manifests
+  uint64_t gid = 0;
+  std::chrono::seconds keep{60};  // since the last call that used a copy
+};
+
+// Of one thread, but for oldest_index. Methods do I/O and block, Acquire for as long as making a
+// copy takes.
+class Checkpoints {
+ public:
+  // Copies the present state into the directory, which does not exist yet, durably or not (a copy
+  // does not outlive the process), and says what it is the state of.
+  using Make = absl::AnyInvocable<absl::StatusOr<raftpb::SnapshotMeta>(const std::string& dir)>;
+
+  // Removes what a former life of the process left. `fs` and `clock` outlive the object.
+  static absl::StatusOr<std::unique_ptr<Checkpoints>> Open(FileSystem& fs, const Clock& clock,
+                                                           const CheckpointOptions& options,
+                                                           Make make, Random random);
+  // Removes all copies.
+  ~Checkpoints();
+
+  // The newest copy if it covers `min_index`, else a new one. UNAVAILABLE: the state itself does
+  // not reach so far yet.
+  absl::StatusOr<Manifest> Acquire(uint64_t min_index);
+  // At most `bytes` of a file, fewer only at its end. NOT_FOUND: there is no such copy any more.
+  // DATA_LOSS: the file is not as it was.
+  absl::StatusOr<std::string> Read(const std::string& id, int file, uint64_t offset, size_t bytes);
+  // The oldest index of a copy, whose fetchers need the log behind it; 0: there is no copy.
+  // Thread-safe.
+  uint64_t oldest_index() const { return oldest_index_.load(std::memory_order_relaxed); }
+  // Removes copies that nobody used for so long. To be called now and then.
+  void Expire();
+
+ private:
+  struct Copy {
+    Manifest manifest;
+    Clock::Duration used{0};
+  };
+
+  Checkpoints(FileSystem& fs, const Clock& clock, CheckpointOptions options, Make make,
+              Random random);
+
+  absl::Status MakeOne();
+  Copy* Newest();
+  std::string DirOf(const std::string& id) const { return options_.dir + "/" + id; }
+  void NoteOldest();
+
+  FileSystem& fs_;
+  const Clock& clock_;
+  const CheckpointOptions options_;
+  Make make_;
+  Random random_;
+  std::map<std::string, Copy> copies_;  // by id
+  std::atomic<uint64_t> oldest_index_ = 0;
+};
+
+}  // namespace kdb::snapshot
