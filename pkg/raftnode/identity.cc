@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include "pkg/base/coding.h"
-#include "pkg/base/crc32c.h"
 #include "pkg/base/status.h"
+#include "pkg/env/sealed_file.h"
 
 namespace kdb::raftnode {
 namespace {
@@ -16,16 +15,8 @@ namespace {
 constexpr std::string_view kIdentityFile = "identity";
 constexpr std::string_view kBirthFile = "birth";
 constexpr std::string_view kLogCreatedFile = "log_created";
-constexpr char kVersion = 2;
-constexpr size_t kHeaderBytes = 5;
+constexpr uint8_t kVersion = 2;
 constexpr size_t kUuidBytes = 36;
-
-std::string Seal(std::string_view body) {
-  std::string file(1, kVersion);
-  AppendLittle(file, Crc32c(body));
-  file.append(body);
-  return file;
-}
 
 absl::Status Damaged(const std::string& path, std::string_view what) {
   return absl::DataLossError(
@@ -36,16 +27,9 @@ absl::Status Damaged(const std::string& path, std::string_view what) {
 }
 
 // NOT_FOUND when there is no such file.
-absl::StatusOr<std::string> ReadSealed(FileSystem& fs, const std::string& path) {
-  KDB_ASSIGN_OR_RETURN(bool exists, fs.Exists(path));
-  if (!exists) return absl::NotFoundError(path);
-  KDB_ASSIGN_OR_RETURN(std::string file, ReadFile(fs, path));
-  if (file.size() < kHeaderBytes) return Damaged(path, "the file is cut short");
-  if (file[0] != kVersion)
-    return Damaged(path, fmt::format("unknown version {}", static_cast<int>(file[0])));
-  std::string body = file.substr(kHeaderBytes);
-  if (LoadLittle<uint32_t>(file.data() + 1) != Crc32c(body))
-    return Damaged(path, "the checksum does not match");
+absl::StatusOr<std::string> Read(FileSystem& fs, const std::string& path) {
+  absl::StatusOr<std::string> body = ReadSealed(fs, path, kVersion);
+  if (absl::IsDataLoss(body.status())) return Damaged(path, body.status().message());
   return body;
 }
 
@@ -69,7 +53,7 @@ const catalog::Member* FindMember(const catalog::BirthCertificate& birth, std::s
 absl::StatusOr<std::optional<catalog::BirthCertificate>> LoadBirth(FileSystem& fs,
                                                                    const std::string& path,
                                                                    std::string_view uuid) {
-  absl::StatusOr<std::string> body = ReadSealed(fs, path);
+  absl::StatusOr<std::string> body = Read(fs, path);
   if (absl::IsNotFound(body.status())) return std::nullopt;
   KDB_RETURN_IF_ERROR(body.status());
   catalog::BirthCertificate birth;
@@ -137,11 +121,11 @@ absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, Se
                                       Random& random) {
   std::string path = Join(dir, kIdentityFile);
   std::string birth_path = Join(dir, kBirthFile);
-  absl::StatusOr<std::string> body = ReadSealed(fs, path);
+  absl::StatusOr<std::string> body = Read(fs, path);
   if (absl::IsNotFound(body.status())) {
     KDB_RETURN_IF_ERROR(CheckNothingLater(fs, dir, path, {kBirthFile, kLogCreatedFile}));
     Identity made{.kind = kind, .uuid = NewUuid(random), .birth = std::nullopt};
-    KDB_RETURN_IF_ERROR(WriteFileDurably(fs, path, Seal(ToBody(made))));
+    KDB_RETURN_IF_ERROR(WriteSealed(fs, path, kVersion, ToBody(made)));
     return made;
   }
   KDB_RETURN_IF_ERROR(body.status());
@@ -186,20 +170,20 @@ absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
         certificate.cluster_id(), certificate.gid(), identity->uuid, dir));
   }
   KDB_RETURN_IF_ERROR(
-      WriteFileDurably(fs, Join(dir, kBirthFile), Seal(certificate.SerializeAsString())));
+      WriteSealed(fs, Join(dir, kBirthFile), kVersion, certificate.SerializeAsString()));
   identity->birth = certificate;
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> LogWasCreated(FileSystem& fs, const std::string& dir) {
-  absl::Status status = ReadSealed(fs, Join(dir, kLogCreatedFile)).status();
+  absl::Status status = Read(fs, Join(dir, kLogCreatedFile)).status();
   if (absl::IsNotFound(status)) return false;
   KDB_RETURN_IF_ERROR(status);
   return true;
 }
 
 absl::Status NoteLogCreated(FileSystem& fs, const std::string& dir) {
-  return WriteFileDurably(fs, Join(dir, kLogCreatedFile), Seal({}));
+  return WriteSealed(fs, Join(dir, kLogCreatedFile), kVersion, {});
 }
 
 }  // namespace kdb::raftnode

@@ -4,36 +4,19 @@
 
 #include <utility>
 
-#include "pkg/base/coding.h"
-#include "pkg/base/crc32c.h"
 #include "pkg/base/status.h"
+#include "pkg/env/sealed_file.h"
 
 namespace kdb::server {
 namespace {
 
-// Version byte, checksum (4 bytes, little endian) of the rest, then the serialized catalog. Written
-// under a temporary name: after a crash the file is the one before or the new one.
 constexpr uint8_t kVersion = 1;
 
-std::string Encode(const catalog::Catalog& catalog) {
-  std::string body = catalog.SerializeAsString();
-  std::string out;
-  AppendLittle(out, kVersion);
-  AppendLittle(out, Crc32c(body));
-  return out + body;
-}
-
-absl::StatusOr<catalog::Catalog> Decode(std::string_view bytes) {
-  ByteReader reader(bytes);
-  auto version = reader.Little<uint8_t>();
-  auto crc = reader.Little<uint32_t>();
-  std::string_view body = reader.rest();
-  if (!reader.ok()) return absl::DataLossError("it is cut short");
-  if (version != kVersion) return absl::DataLossError(fmt::format("unknown version {}", version));
+// NOT_FOUND when there is none yet.
+absl::StatusOr<catalog::Catalog> ReadCatalog(FileSystem& fs, const std::string& path) {
+  KDB_ASSIGN_OR_RETURN(std::string body, ReadSealed(fs, path, kVersion));
   catalog::Catalog catalog;
-  if (crc != Crc32c(body) || !catalog.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
-    return absl::DataLossError("checksum mismatch");
-  }
+  if (!catalog.ParseFromString(body)) return absl::DataLossError("it is not a catalog");
   return catalog;
 }
 
@@ -49,9 +32,8 @@ CatalogCache::CatalogCache(FileSystem& fs, std::string path, obs::Logger logger,
 }
 
 void CatalogCache::Load() {
-  absl::StatusOr<std::string> bytes = ReadFile(fs_, path_);
-  if (absl::IsNotFound(bytes.status())) return;
-  absl::StatusOr<catalog::Catalog> catalog = bytes.ok() ? Decode(*bytes) : bytes.status();
+  absl::StatusOr<catalog::Catalog> catalog = ReadCatalog(fs_, path_);
+  if (absl::IsNotFound(catalog.status())) return;
   MutexLock lock(mu_);
   absl::Status status = catalog.ok() ? CheckClusterLocked(catalog->cluster_id()) : catalog.status();
   if (!status.ok()) {
@@ -74,7 +56,7 @@ bool CatalogCache::Update(const catalog::Catalog& catalog) {
     cluster_id_ = catalog.cluster_id();
     catalog_ = catalog;
   }
-  if (absl::Status s = WriteFileDurably(fs_, path_, Encode(catalog)); !s.ok()) {
+  if (absl::Status s = WriteSealed(fs_, path_, kVersion, catalog.SerializeAsString()); !s.ok()) {
     logger_->warn("{}: the catalog could not be cached: {}", path_, std::string(s.message()));
   }
   return true;

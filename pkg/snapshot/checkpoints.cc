@@ -43,11 +43,10 @@ Checkpoints::Checkpoints(FileSystem& fs, const Clock& clock, CheckpointOptions o
 // What cannot be removed now is removed at the next start.
 Checkpoints::~Checkpoints() { (void)RemoveTree(fs_, options_.dir); }
 
-absl::StatusOr<Manifest> Checkpoints::Acquire(uint64_t min_index) {
-  Copy* copy = Newest();
-  if (copy == nullptr || copy->manifest.meta().index() < min_index) {
-    KDB_RETURN_IF_ERROR(MakeOne());
-    copy = Newest();
+absl::StatusOr<Manifest> Checkpoints::Acquire(uint64_t min_index, const std::string& resume_id) {
+  Copy* copy = Find(min_index, resume_id);
+  if (copy == nullptr) {
+    KDB_ASSIGN_OR_RETURN(copy, MakeOne());
   }
   copy->used = clock_.Monotonic();
   if (copy->manifest.meta().index() >= min_index) return copy->manifest;
@@ -56,14 +55,18 @@ absl::StatusOr<Manifest> Checkpoints::Acquire(uint64_t min_index) {
                   copy->manifest.meta().index(), min_index));
 }
 
-Checkpoints::Copy* Checkpoints::Newest() {
-  auto newest = std::max_element(copies_.begin(), copies_.end(), [](const auto& a, const auto& b) {
-    return a.second.manifest.meta().index() < b.second.manifest.meta().index();
-  });
-  return newest == copies_.end() ? nullptr : &newest->second;
+Checkpoints::Copy* Checkpoints::Find(uint64_t min_index, const std::string& resume_id) {
+  Copy* newest = nullptr;
+  for (auto& [id, copy] : copies_) {
+    const uint64_t index = copy.manifest.meta().index();
+    if (index < min_index) continue;
+    if (id == resume_id) return &copy;
+    if (newest == nullptr || index > newest->manifest.meta().index()) newest = &copy;
+  }
+  return newest;
 }
 
-absl::Status Checkpoints::MakeOne() {
+absl::StatusOr<Checkpoints::Copy*> Checkpoints::MakeOne() {
   Manifest manifest;
   manifest.set_id(fmt::format("{:016x}", random_.Next()));
   manifest.set_cluster_id(options_.cluster_id);
@@ -77,9 +80,10 @@ absl::Status Checkpoints::MakeOne() {
     (void)RemoveTree(fs_, DirOf(manifest.id()));  // else at the next start
     return made;
   }
-  copies_[manifest.id()] = {.manifest = manifest, .used = clock_.Monotonic()};
+  Copy& copy = copies_[manifest.id()];
+  copy.manifest = std::move(manifest);
   NoteOldest();
-  return absl::OkStatus();
+  return &copy;
 }
 
 absl::StatusOr<std::string> Checkpoints::Read(const std::string& id, int file, uint64_t offset,

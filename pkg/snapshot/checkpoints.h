@@ -40,9 +40,9 @@ class Checkpoints {
   // Removes all copies.
   ~Checkpoints();
 
-  // The newest copy if it covers `min_index`, else a new one. UNAVAILABLE: the state itself does
-  // not reach so far yet.
-  absl::StatusOr<Manifest> Acquire(uint64_t min_index);
+  // The copy `resume_id` if it is still there, else the newest, else a new one; each only if it
+  // covers `min_index`. UNAVAILABLE: the state itself does not reach so far yet.
+  absl::StatusOr<Manifest> Acquire(uint64_t min_index, const std::string& resume_id = "");
   // At most `bytes` of a file, fewer only at its end. NOT_FOUND: there is no such copy any more.
   // DATA_LOSS: the file is not as it was.
   absl::StatusOr<std::string> Read(const std::string& id, int file, uint64_t offset, size_t bytes);
@@ -61,8 +61,9 @@ class Checkpoints {
   Checkpoints(FileSystem& fs, const Clock& clock, CheckpointOptions options, Make make,
               Random random);
 
-  absl::Status MakeOne();
-  Copy* Newest();
+  absl::StatusOr<Copy*> MakeOne();
+  // Null: none covers that.
+  Copy* Find(uint64_t min_index, const std::string& resume_id);
   std::string DirOf(const std::string& id) const { return options_.dir + "/" + id; }
   void NoteOldest();
 

@@ -25,12 +25,17 @@ Staging::Staging(FileSystem& fs, Paths paths, Manifest manifest)
 absl::StatusOr<std::unique_ptr<Staging>> Staging::Open(FileSystem& fs, const Paths& paths,
                                                        const Manifest& manifest) {
   std::unique_ptr<Staging> staging(new Staging(fs, paths, manifest));
-  absl::StatusOr<std::optional<Manifest>> there = Read(fs, ManifestOf(paths));
-  bool same = there.ok() && there->has_value() &&
-              (*there)->SerializeAsString() == manifest.SerializeAsString();
+  KDB_ASSIGN_OR_RETURN(auto there, Begun(fs, paths));
+  bool same = there && there->SerializeAsString() == manifest.SerializeAsString();
   if (!same) KDB_RETURN_IF_ERROR(staging->Begin());
   KDB_RETURN_IF_ERROR(staging->SkipWhole());
   return staging;
+}
+
+absl::StatusOr<std::optional<Manifest>> Staging::Begun(FileSystem& fs, const Paths& paths) {
+  absl::StatusOr<std::optional<Manifest>> there = Read(fs, ManifestOf(paths));
+  if (absl::IsDataLoss(there.status())) return std::nullopt;  // it is fetched anew
+  return there;
 }
 
 absl::Status Staging::Begin() {

@@ -23,6 +23,9 @@ class Staging {
   static absl::StatusOr<std::unique_ptr<Staging>> Open(FileSystem& fs, const Paths& paths,
                                                        const Manifest& manifest);
 
+  // The manifest of what is there in part; nullopt: nothing, or nothing of use.
+  static absl::StatusOr<std::optional<Manifest>> Begun(FileSystem& fs, const Paths& paths);
+
   const Manifest& manifest() const { return manifest_; }
   // The bytes wanted next; nullopt: all are here.
   struct Position {
