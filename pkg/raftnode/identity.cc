@@ -29,7 +29,7 @@ absl::Status Damaged(const std::string& path, std::string_view what) {
 // NOT_FOUND when there is no such file.
 absl::StatusOr<std::string> Read(FileSystem& fs, const std::string& path) {
   absl::StatusOr<std::string> body = ReadSealed(fs, path, kVersion);
-  if (absl::IsDataLoss(body.status())) return Damaged(path, body.status().message());
+  if (absl::IsDataLoss(body.status())) return Damaged(path, std::string(body.status().message()));
   return body;
 }
 
