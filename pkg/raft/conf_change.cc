@@ -50,6 +50,11 @@ absl::Status Remove(ConfState& conf, NodeId id) {
   return absl::OkStatus();
 }
 
+absl::Status Update(const ConfState& conf, NodeId id) {
+  return Contains(conf.voters, id) || Contains(conf.learners, id) ? absl::OkStatus()
+                                                                  : Refuse(id, "is no member");
+}
+
 absl::Status ApplyStep(ConfState& conf, const ConfChange::Step& step) {
   if (step.node == kNoNode) return absl::InvalidArgumentError("node 0 is no node");
   switch (step.kind) {
@@ -59,6 +64,8 @@ absl::Status ApplyStep(ConfState& conf, const ConfChange::Step& step) {
       return AddLearner(conf, step.node);
     case ConfChangeKind::kRemove:
       return Remove(conf, step.node);
+    case ConfChangeKind::kUpdate:
+      return Update(conf, step.node);
   }
   return absl::InvalidArgumentError("unknown kind of change");
 }

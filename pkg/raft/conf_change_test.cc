@@ -14,6 +14,7 @@ using Steps = std::vector<ConfChange::Step>;
 constexpr auto kVoter = ConfChangeKind::kAddVoter;
 constexpr auto kLearner = ConfChangeKind::kAddLearner;
 constexpr auto kRemove = ConfChangeKind::kRemove;
+constexpr auto kUpdate = ConfChangeKind::kUpdate;
 
 std::string Why(const ConfState& conf, Steps steps) {
   auto changed = Changed(conf, {std::move(steps), ""});
@@ -41,6 +42,12 @@ TEST(ConfChangeTest, SeveralStepsAreJointUntilLeft) {
   EXPECT_EQ(*Changed(joint, {}), Conf({1, 4}, {3}));
 }
 
+TEST(ConfChangeTest, AnUpdateLeavesTheConfiguration) {
+  EXPECT_EQ(*Changed(Conf({1, 2}, {3}), {{{kUpdate, 2}}, "r"}), Conf({1, 2}, {3}));
+  EXPECT_EQ(*Changed(Conf({1, 2}, {3}), {{{kUpdate, 3}}, "r"}), Conf({1, 2}, {3}));
+  EXPECT_EQ(Why(Conf({1, 2}, {3}), {{kUpdate, 4}}), "node 4 is no member");
+}
+
 TEST(ConfChangeTest, RefusesWhatMakesNoSense) {
   ConfState joint = *Changed(Conf({1, 2}), {{{kVoter, 3}, {kRemove, 2}}, ""});
   EXPECT_EQ(Why(joint, {{kVoter, 4}}), "the configuration is joint");
@@ -62,7 +69,7 @@ TEST(ConfChangeTest, RandomWalkKeepsTheForm) {
   for (int i = 0; i < 20000; ++i) {
     Steps steps;
     for (uint64_t n = random.Uniform(4); n > 0; --n) {
-      steps.push_back({static_cast<ConfChangeKind>(random.Uniform(3)), 1 + random.Uniform(7)});
+      steps.push_back({static_cast<ConfChangeKind>(random.Uniform(4)), 1 + random.Uniform(7)});
     }
     auto next = Changed(conf, {steps, ""});
     if (!next.ok()) continue;

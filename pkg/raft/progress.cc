@@ -121,7 +121,7 @@ ProgressStatus Progress::Status() const {
   s.match = match_;
   s.next = next_;
   s.state = state_;
-  s.recent_active = recent_active;
+  s.recent_active = recent_active || active_before;
   s.learner = learner;
   s.inflight_messages = window_.count();
   s.suspect = suspect_;

@@ -24,6 +24,7 @@ class Progress {
   uint64_t counted_round() const { return suspect_ ? 0 : read_round_; }
 
   bool recent_active = false;  // heard of since the last CheckQuorum
+  bool active_before = false;  // and in the period before it
   bool learner = false;
 
   // An append is due: entries or a probe. A commit index alone is none: it goes with the next

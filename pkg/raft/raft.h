@@ -98,7 +98,7 @@ struct ProgressStatus {
   Index match = 0;
   Index next = 0;
   ProgressState state = ProgressState::kProbe;
-  bool recent_active = false;
+  bool recent_active = false;  // heard of within the last election timeout, or the one before
   bool learner = false;
   size_t inflight_messages = 0;
   // Its durable index fell below what it acknowledged: not counted (design 3).

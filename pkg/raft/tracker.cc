@@ -56,7 +56,10 @@ bool Tracker::TakeQuorumActive(NodeId self) {
   VoteResult active = QuorumVote(conf_, [this, self](NodeId id) {
     return std::optional<bool>(id == self || Find(id)->recent_active);
   });
-  for (Progress& p : members_) p.recent_active = p.id() == self;
+  for (Progress& p : members_) {
+    p.active_before = p.recent_active;
+    p.recent_active = p.id() == self;
+  }
   return active == VoteResult::kWon;
 }
 

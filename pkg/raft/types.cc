@@ -59,7 +59,7 @@ bool DecodeConfChange(std::string_view bytes, ConfChange* change) {
   for (uint64_t i = 0; i < n; ++i) {
     auto kind = in.Little<uint8_t>();
     NodeId node = in.Varint();
-    if (!in.ok() || kind > static_cast<uint8_t>(ConfChangeKind::kAddLearner)) return false;
+    if (!in.ok() || kind > static_cast<uint8_t>(ConfChangeKind::kUpdate)) return false;
     change->steps.push_back({static_cast<ConfChangeKind>(kind), node});
   }
   change->context = in.LengthPrefixed();

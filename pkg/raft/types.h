@@ -52,7 +52,12 @@ struct ConfState {
   friend bool operator==(const ConfState&, const ConfState&) = default;
 };
 
-enum class ConfChangeKind : uint8_t { kAddVoter = 0, kRemove = 1, kAddLearner = 2 };
+enum class ConfChangeKind : uint8_t {
+  kAddVoter = 0,
+  kRemove = 1,
+  kAddLearner = 2,
+  kUpdate = 3,  // the member's record is another, the configuration is the same
+};
 
 struct ConfChange {
   struct Step {

@@ -50,7 +50,7 @@ TEST(ConfCodingTest, RefusesOtherVersionsKindsAndOrder) {
   ConfChange c;
   ConfState s;
   EXPECT_FALSE(DecodeConfChange(std::string("\x02\x00\x00", 3), &c));
-  EXPECT_FALSE(DecodeConfChange(std::string("\x01\x01\x03\x04\x00", 5), &c));
+  EXPECT_FALSE(DecodeConfChange(std::string("\x01\x01\x04\x04\x00", 5), &c));
   EXPECT_FALSE(DecodeConfState(std::string("\x02\x00\x00\x00\x00\x00", 6), &s));
   EXPECT_FALSE(DecodeConfState(std::string("\x01\x02\x02\x01\x00\x00\x00\x00", 8), &s));
   EXPECT_FALSE(DecodeConfState(std::string("\x01\x01\x00\x00\x00\x00\x00", 7), &s));
