@@ -18,14 +18,6 @@ constexpr std::string_view kReplyTooLarge =
     "-ERR not executed: the replies of the commands before it are too large together; send fewer "
     "at once\r\n";
 
-bool InConfiguration(const raft::ConfState& conf, raft::NodeId id) {
-  for (const auto* ids :
-       {&conf.voters, &conf.voters_outgoing, &conf.learners, &conf.learners_next}) {
-    if (std::binary_search(ids->begin(), ids->end(), id)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 absl::Status ShardStateImpl::Apply(std::span<const raftnode::CommittedEntry> entries,
@@ -105,7 +97,7 @@ absl::StatusOr<Payload> ShardStateImpl::ApplyEntry(const raftnode::CommittedEntr
             system.applied_index);
   system.applied_index = entry.index;
   system.applied_term = entry.term;
-  if (committed.conf || system.membership.empty()) ApplyMembership(committed);
+  if (committed.membership != nullptr || system.membership.empty()) ApplyMembership(committed);
   if (entry.type != raft::EntryType::kNormal || entry.data.empty()) return Payload();
   auto decoded = DecodeEntry(entry.data.view());
   if (absl::IsUnimplemented(decoded.status())) return Halt(std::string(decoded.status().message()));
@@ -246,22 +238,8 @@ absl::Status ShardStateImpl::Halt(std::string_view why) const {
 }
 
 void ShardStateImpl::ApplyMembership(const raftnode::CommittedEntry& committed) {
-  Membership& membership = state_->membership;
-  if (committed.conf) {
-    membership.conf = *committed.conf;
-    raft::ConfChange change;
-    if (raft::DecodeConfChange(committed.entry.data.view(), &change) && !change.context.empty()) {
-      for (const raft::ConfChange::Step& step : change.steps) {
-        if (step.kind != raft::ConfChangeKind::kRemove) {
-          membership.members[step.node] = change.context;
-        }
-      }
-    }
-    std::erase_if(membership.members, [&](const auto& member) {
-      return !InConfiguration(membership.conf, member.first);
-    });
-  }
-  state_->system.membership = EncodeMembership(membership);
+  if (committed.membership != nullptr) state_->membership = *committed.membership;
+  state_->system.membership = raftnode::EncodeMembership(state_->membership);
 }
 
 std::string ShardStateImpl::Refuse(wire::BatchCode code, const wire::BatchHeader& header,

@@ -213,27 +213,27 @@ TEST_F(ApplyTest, CountsAreExactAndSurvive) {
   EXPECT_EQ(replica_.state().stats().sessions, 1u);  // system records are not the user's data
 }
 
-TEST_F(ApplyTest, MembershipFollowsConfigurationChanges) {
-  EXPECT_EQ(replica_.state().applied().conf.voters, (std::vector<raft::NodeId>{1, 2, 3}));
+TEST_F(ApplyTest, MembershipIsPartOfTheState) {
+  using Ids = std::vector<raft::NodeId>;
+  EXPECT_EQ(replica_.state().applied().membership.conf.voters, (Ids{1, 2, 3}));
   Run("SET k v");
-  raft::ConfChange add{.steps = {{raft::ConfChangeKind::kAddLearner, 4}}, .context = "member four"};
-  raft::ConfState conf = replica_.state().applied().conf;
-  conf.learners = {4};
-  log_.Conf(conf, add);
-  Apply();
-  raft::ConfChange remove{.steps = {{raft::ConfChangeKind::kRemove, 1}}, .context = ""};
-  conf.voters = {2, 3};
-  log_.Conf(conf, remove);
+  catalog::Member four;
+  four.set_id(4);
+  four.set_address("four:1");
+  log_.Conf(replica_.state().applied().membership,
+            {{{raft::ConfChangeKind::kAddLearner, 4}}, raftnode::EncodeMember(four)});
   Apply();
   replica_.Reopen();
-  EXPECT_EQ(replica_.state().applied().conf.voters, (std::vector<raft::NodeId>{2, 3}));
-  EXPECT_EQ(replica_.state().applied().conf.learners, (std::vector<raft::NodeId>{4}));
-  auto system = storage::ReadSystemRecord(replica_.engine(), false);
-  ASSERT_TRUE(system.ok());
-  auto membership = DecodeMembership(system->membership);
-  ASSERT_TRUE(membership.ok());
-  EXPECT_EQ(membership->members.size(), 3u);
-  EXPECT_EQ(membership->members.at(4), "member four");
+  const raft::Index last =
+      log_.Conf(replica_.state().applied().membership, {{{raft::ConfChangeKind::kRemove, 1}}, ""});
+  Apply();
+  replica_.Reopen();
+  const raftnode::Membership membership = replica_.state().applied().membership;
+  EXPECT_EQ(membership.conf.voters, (Ids{2, 3}));
+  EXPECT_EQ(membership.conf.learners, (Ids{4}));
+  EXPECT_EQ(membership.members.at(4).address(), "four:1");
+  EXPECT_EQ(membership.highest_id, 4u);
+  EXPECT_EQ(membership.index, last);
 }
 
 TEST_F(ApplyTest, MetricsCountWhatWasWritten) {

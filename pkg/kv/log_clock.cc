@@ -27,10 +27,16 @@ int64_t Us(Clock::Duration d) {
 
 void LogClock::Start(int64_t applied_ms, size_t voters) {
   voters_ = voters;
+  voter_ids_.clear();
   samples_.clear();
   base_us_ = applied_ms * 1000;
   base_mono_us_ = MonotonicUs();
   last_ms_ = applied_ms;
+}
+
+void LogClock::SetVoters(const std::vector<uint64_t>& voters) {
+  voters_ = voters.size();
+  voter_ids_ = {voters.begin(), voters.end()};
 }
 
 void LogClock::OnPeerClock(uint64_t peer, int64_t wall_ms) {
@@ -82,6 +88,7 @@ std::vector<int64_t> LogClock::Offsets() const {
   int64_t wall_ms = std::clamp<int64_t>(clock_.WallMillis(), 0, kMaxWallMs);
   offsets.push_back(wall_ms * 1000 - MonotonicUs());
   for (const auto& [peer, sample] : samples_) {
+    if (!voter_ids_.empty() && !voter_ids_.contains(peer)) continue;  // a learner
     if (clock_.Monotonic() - sample.taken <= kSampleLife) offsets.push_back(sample.offset_us);
   }
   std::sort(offsets.begin(), offsets.end());

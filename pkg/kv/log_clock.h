@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "pkg/base/clock.h"
@@ -26,7 +27,9 @@ class LogClock {
   // This node becomes leader of a group with `voters` members, whose log time is at least
   // `applied_ms`.
   void Start(int64_t applied_ms, size_t voters);
-  // A voter's wall clock in an answer that just arrived. Our own is read, not told.
+  // The members have changed: from now on the clocks of these count, and no others.
+  void SetVoters(const std::vector<uint64_t>& voters);
+  // A member's wall clock in an answer that just arrived. Our own is read, not told.
   void OnPeerClock(uint64_t peer, int64_t wall_ms);
   // Whether a majority of the clocks is known. Before it is, stamps may lie far behind (the group
   // may have been idle for long) and would give keys a TTL that the coming step cuts short: a new
@@ -54,7 +57,8 @@ class LogClock {
 
   const Clock& clock_;
   size_t voters_ = 1;
-  int64_t base_us_ = 0;  // log time at base_mono_us_
+  std::set<uint64_t> voter_ids_;  // empty: of all who are heard of
+  int64_t base_us_ = 0;           // log time at base_mono_us_
   int64_t base_mono_us_ = 0;
   int64_t last_ms_ = 0;
   std::map<uint64_t, Sample> samples_;

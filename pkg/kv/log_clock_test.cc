@@ -64,6 +64,17 @@ TEST_F(LogClockTest, WithoutAMajorityOfClocksOnlyMonotonicTimePasses) {
   EXPECT_TRUE(log_clock_.Synced());
 }
 
+TEST_F(LogClockTest, ALearnersClockDoesNotCount) {
+  log_clock_.Start(kNoon, 3);
+  log_clock_.SetVoters({1, 2, 3});
+  peers_ = {0, 0, kHour, kHour};  // of 2 to 5
+  EXPECT_EQ(Run(2000), 0);
+  EXPECT_EQ(log_clock_.SkewMs(), 0);
+  // Two of them are promoted, and two that agreed go: the new majority's time is the group's.
+  log_clock_.SetVoters({1, 4, 5});
+  EXPECT_EQ(Run(100), kHour);
+}
+
 TEST_F(LogClockTest, ASilentPeerIsForgotten) {
   log_clock_.Start(kNoon, 3);
   peers_ = {2000, 2000};

@@ -71,7 +71,8 @@ class LogBuilder {
   uint64_t NoOp() { return Raw({}); }
   uint64_t Own(std::vector<shard::Slot> slots, uint64_t epoch = 1, uint64_t assignment = 1);
   uint64_t OwnAll();
-  uint64_t Conf(raft::ConfState conf, const raft::ConfChange& change);
+  // The change of a group whose members were `before`.
+  uint64_t Conf(const raftnode::Membership& before, const raft::ConfChange& change);
   uint64_t Batch(const wire::BatchHeader& header, const std::vector<wire::Op>& ops);
 
  private:

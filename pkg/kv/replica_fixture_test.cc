@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+
+#include "pkg/raft/conf_change.h"
 
 namespace kdb::kv {
 
@@ -72,10 +75,11 @@ uint64_t LogBuilder::OwnAll() {
   return Own(std::move(all));
 }
 
-uint64_t LogBuilder::Conf(raft::ConfState conf, const raft::ConfChange& change) {
+uint64_t LogBuilder::Conf(const raftnode::Membership& before, const raft::ConfChange& change) {
   Raw(raft::EncodeConfChange(change));
   log_.back().entry.type = raft::EntryType::kConfChange;
-  log_.back().conf = std::move(conf);
+  log_.back().membership = std::make_shared<const raftnode::Membership>(raftnode::AfterChange(
+      before, change, *raft::Changed(before.conf, change), log_.back().entry.index));
   return Last();
 }
 

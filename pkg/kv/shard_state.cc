@@ -10,18 +10,6 @@
 namespace kdb::kv {
 namespace {
 
-Membership BirthMembership(const catalog::BirthCertificate& birth) {
-  Membership membership;
-  for (const catalog::Member& member : birth.members()) {
-    bool learner = member.role() == catalog::Member::LEARNER;
-    (learner ? membership.conf.learners : membership.conf.voters).push_back(member.id());
-    membership.members[member.id()] = member.SerializeAsString();
-  }
-  std::sort(membership.conf.voters.begin(), membership.conf.voters.end());
-  std::sort(membership.conf.learners.begin(), membership.conf.learners.end());
-  return membership;
-}
-
 // The engine holds the state of this group, or nothing at all.
 absl::Status CheckGroup(const GroupRecord& group, const storage::SystemRecord& system,
                         const storage::Reader& engine) {
@@ -55,14 +43,15 @@ absl::StatusOr<std::unique_ptr<ShardState>> ShardState::Open(const ShardOptions&
     return absl::DataLossError("the birth certificate is not one of a shard group");
   }
   std::copy(birth.hash_seed().begin(), birth.hash_seed().end(), group.hash_seed.begin());
-  auto state = std::make_unique<ShardStateImpl>(options, std::move(group), BirthMembership(birth),
-                                                engine, metrics);
+  auto state = std::make_unique<ShardStateImpl>(options, std::move(group),
+                                                raftnode::BirthMembership(birth), engine, metrics);
   KDB_RETURN_IF_ERROR(state->Load());
   return std::unique_ptr<ShardState>(std::move(state));
 }
 
-ShardStateImpl::ShardStateImpl(const ShardOptions& options, GroupRecord group, Membership birth,
-                               storage::Engine& engine, obs::Registry& metrics)
+ShardStateImpl::ShardStateImpl(const ShardOptions& options, GroupRecord group,
+                               raftnode::Membership birth, storage::Engine& engine,
+                               obs::Registry& metrics)
     : options_(options),
       group_(std::move(group)),
       birth_(std::move(birth)),
@@ -82,7 +71,8 @@ absl::Status ShardStateImpl::Load() {
   }
   state->membership = birth_;
   if (state->system.applied_index > 0) {
-    KDB_ASSIGN_OR_RETURN(state->membership, DecodeMembership(state->system.membership));
+    KDB_ASSIGN_OR_RETURN(state->membership,
+                         raftnode::DecodeMembership(state->system.membership, birth_));
   }
   KDB_ASSIGN_OR_RETURN(state->slots, Slots::Load(engine_));
   SessionLimits limits{options_.session_window_batches, options_.session_window_bytes};
@@ -94,7 +84,7 @@ absl::Status ShardStateImpl::Load() {
 }
 
 raftnode::AppliedState ShardStateImpl::applied() const {
-  return {state_->system.applied_index, state_->system.applied_term, state_->membership.conf};
+  return {state_->system.applied_index, state_->system.applied_term, state_->membership};
 }
 
 absl::StatusOr<raft::Index> ShardStateImpl::PersistedIndex() const {

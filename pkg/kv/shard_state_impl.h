@@ -32,12 +32,12 @@ class ShardStateImpl final : public ShardState {
   // What is replicated, but for the user's data and the replies.
   struct State {
     storage::SystemRecord system;
-    Membership membership;
+    raftnode::Membership membership;
     Slots slots;
     Sessions sessions;
   };
 
-  ShardStateImpl(const ShardOptions& options, GroupRecord group, Membership birth,
+  ShardStateImpl(const ShardOptions& options, GroupRecord group, raftnode::Membership birth,
                  storage::Engine& engine, obs::Registry& metrics);
 
   // Reads the state from the engine and publishes it. Called once, before the object is shared.
@@ -102,7 +102,7 @@ class ShardStateImpl final : public ShardState {
 
   const ShardOptions options_;
   const GroupRecord group_;
-  const Membership birth_;
+  const raftnode::Membership birth_;
   storage::Engine& engine_;
   ApplyMetrics metrics_;
   const SystemClock stopwatch_;  // for metrics only

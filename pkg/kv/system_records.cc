@@ -149,33 +149,4 @@ absl::StatusOr<GroupRecord> DecodeGroupRecord(std::string_view bytes) {
   return record;
 }
 
-std::string EncodeMembership(const Membership& membership) {
-  std::string out;
-  AppendLittle(out, kVersion);
-  AppendLengthPrefixed(out, raft::EncodeConfState(membership.conf));
-  AppendVarint(out, membership.members.size());
-  for (const auto& [id, member] : membership.members) {
-    AppendVarint(out, id);
-    AppendLengthPrefixed(out, member);
-  }
-  return out;
-}
-
-absl::StatusOr<Membership> DecodeMembership(std::string_view bytes) {
-  ByteReader in(bytes);
-  Membership membership;
-  auto version = in.Little<uint8_t>();
-  std::string_view conf = in.LengthPrefixed();
-  uint64_t members = in.Varint();
-  for (uint64_t i = 0; i < members && in.ok(); ++i) {
-    raft::NodeId id = in.Varint();
-    membership.members[id] = std::string(in.LengthPrefixed());
-  }
-  if (!in.done() || version != kVersion || membership.members.size() != members ||
-      !raft::DecodeConfState(conf, &membership.conf)) {
-    return Damaged("membership");
-  }
-  return membership;
-}
-
 }  // namespace kdb::kv

@@ -3,13 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "pkg/base/siphash.h"
-#include "pkg/raft/types.h"
 #include "pkg/shard/slot.h"
 
 namespace kdb::kv {
@@ -51,13 +49,6 @@ struct GroupRecord {
   friend bool operator==(const GroupRecord&, const GroupRecord&) = default;
 };
 
-// The owner's part of storage::SystemRecord: Raft's configuration and the members' records (opaque
-// here: the certificate's catalog.Member, then the context of the change that added them).
-struct Membership {
-  raft::ConfState conf;
-  std::map<raft::NodeId, std::string> members;
-};
-
 std::string GroupKey();
 std::string SlotKey(shard::Slot slot);
 std::string SessionKey(uint64_t session);
@@ -86,7 +77,5 @@ std::string EncodeSessionRecord(const SessionRecord& record);
 absl::StatusOr<SessionRecord> DecodeSessionRecord(std::string_view bytes);
 std::string EncodeGroupRecord(const GroupRecord& record);
 absl::StatusOr<GroupRecord> DecodeGroupRecord(std::string_view bytes);
-std::string EncodeMembership(const Membership& membership);
-absl::StatusOr<Membership> DecodeMembership(std::string_view bytes);
 
 }  // namespace kdb::kv

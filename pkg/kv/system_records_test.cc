@@ -43,17 +43,6 @@ TEST(SystemRecordsTest, Group) {
   EXPECT_EQ(*DecodeGroupRecord(bytes), record);
 }
 
-TEST(SystemRecordsTest, MembershipRecord) {
-  Membership membership;
-  membership.conf.voters = {1, 2, 300};
-  membership.members = {{1, "one"}, {300, ""}};
-  std::string bytes = EncodeMembership(membership);
-  ExpectStrict(bytes, DecodeMembership);
-  auto decoded = DecodeMembership(bytes);
-  EXPECT_EQ(decoded->conf, membership.conf);
-  EXPECT_EQ(decoded->members, membership.members);
-}
-
 TEST(SystemRecordsTest, GoldenBytes) {  // frozen: FORMAT.md
   EXPECT_EQ(GroupKey(), "\xff\xff\x01");
   EXPECT_EQ(SlotKey(0x0102), "\xff\xff\x02\x01\x02");

@@ -305,7 +305,10 @@ metalog::State InitialState(const catalog::BirthCertificate& birth) {
   catalog->mutable_hash_seed()->CopyFrom(birth.hash_seed());
   catalog->set_version(kBirthVersion);
   catalog->mutable_meta()->set_state(catalog::Group::JOINED);
-  catalog->mutable_meta()->mutable_members()->CopyFrom(birth.members());
+  for (const catalog::Member& member : birth.members()) {
+    // A later member's certificate names that one, too: the log says when it came.
+    if (member.role() == catalog::Member::VOTER) *catalog->mutable_meta()->add_members() = member;
+  }
   return state;
 }
 

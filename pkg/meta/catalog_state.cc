@@ -44,12 +44,6 @@ absl::StatusOr<metalog::State> DecodeState(std::string_view bytes) {
   return state;
 }
 
-raftnode::AppliedState BirthConf(const catalog::BirthCertificate& birth) {
-  raftnode::AppliedState applied;
-  for (const catalog::Member& member : birth.members()) applied.conf.voters.push_back(member.id());
-  return applied;
-}
-
 Payload Refusal(std::string message, uint64_t version) {
   metalog::Result result;
   result.set_code(static_cast<int32_t>(absl::StatusCode::kInvalidArgument));
@@ -75,12 +69,11 @@ absl::Status CatalogState::Load(const catalog::BirthCertificate& birth) {
   KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_, false));
   std::string bytes;
   KDB_ASSIGN_OR_RETURN(bool found, engine_.Get(kStateKey, &bytes));
-  applied_ = BirthConf(birth);
+  const raftnode::Membership born = raftnode::BirthMembership(birth);
+  applied_.membership = born;
   metalog::State state = InitialState(birth);
   if (record.applied_index > 0) {
-    if (!raft::DecodeConfState(record.membership, &applied_.conf)) {
-      return absl::DataLossError("the membership in the system record is damaged");
-    }
+    KDB_ASSIGN_OR_RETURN(applied_.membership, raftnode::DecodeMembership(record.membership, born));
     applied_.index = record.applied_index;
     applied_.term = record.applied_term;
     level_ = record.apply_level;
@@ -114,7 +107,7 @@ absl::Status CatalogState::Apply(std::span<const raftnode::CommittedEntry> entri
     staged.results.push_back(std::move(result));
     staged.applied.index = entry.index;
     staged.applied.term = entry.term;
-    if (committed.conf) staged.applied.conf = *committed.conf;
+    if (committed.membership != nullptr) staged.applied.membership = *committed.membership;
   }
   KDB_RETURN_IF_ERROR(Write(staged));
   applied_ = std::move(staged.applied);
@@ -167,7 +160,7 @@ absl::Status CatalogState::Write(const Staged& staged) {
   storage::SystemRecord record;
   record.applied_index = staged.applied.index;
   record.applied_term = staged.applied.term;
-  record.membership = raft::EncodeConfState(staged.applied.conf);
+  record.membership = raftnode::EncodeMembership(staged.applied.membership);
   record.apply_level = staged.level;
   batch->Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(record));
   return engine_.Write(*batch);

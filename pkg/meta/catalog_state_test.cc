@@ -44,9 +44,9 @@ std::vector<raftnode::CommittedEntry> SampleLog() {
   log.push_back(EntryOf(log.size() + 1, Payload("garbage")));
   raftnode::CommittedEntry change = EntryOf(log.size() + 1, Payload("opaque"));
   change.entry.type = raft::EntryType::kConfChange;
-  change.conf.emplace();
-  change.conf->voters = {1, 2, 3};
-  change.conf->learners = {4};
+  raftnode::Membership members = raftnode::BirthMembership(MetaBirth());
+  members.conf.learners = {4};
+  change.membership = std::make_shared<const raftnode::Membership>(members);
   log.push_back(change);
   return log;
 }
@@ -69,7 +69,7 @@ TEST_F(CatalogStateTest, AnEmptyEngineHoldsTheBirth) {
   auto state = Open();
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ((*state)->applied().index, 0u);
-  EXPECT_EQ((*state)->applied().conf.voters, (std::vector<raft::NodeId>{1, 2, 3}));
+  EXPECT_EQ((*state)->applied().membership.conf.voters, (std::vector<raft::NodeId>{1, 2, 3}));
   EXPECT_EQ(StateText(*(*state)->state()), "cluster c1 version 1\n");
   EXPECT_EQ(*(*state)->PersistedIndex(), 0u);
 }
@@ -87,7 +87,7 @@ TEST_F(CatalogStateTest, GivesOneResultPerEntryAndPublishesChanges) {
             static_cast<int>(absl::StatusCode::kInvalidArgument));
   EXPECT_TRUE(results[11].empty());
   EXPECT_EQ((*state)->applied().index, log.size());
-  EXPECT_EQ((*state)->applied().conf.learners, std::vector<raft::NodeId>{4});
+  EXPECT_EQ((*state)->applied().membership.conf.learners, std::vector<raft::NodeId>{4});
   EXPECT_EQ(published_, 10u);
   EXPECT_EQ(publications_, 1);
 
@@ -205,7 +205,7 @@ TEST_F(CatalogStateTest, ReplayAfterACrashReachesTheSameState) {
       }
     }
     ASSERT_EQ((*state)->state()->SerializeAsString(), final_state);
-    ASSERT_EQ((*state)->applied().conf.learners, std::vector<raft::NodeId>{4});
+    ASSERT_EQ((*state)->applied().membership.conf.learners, std::vector<raft::NodeId>{4});
   }
 }
 

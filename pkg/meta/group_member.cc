@@ -48,11 +48,12 @@ absl::Status GroupMember::Open(const Options& options) {
   links_.hub.Publish(machine_->state());
   streams_ = std::make_unique<rpc::MemberStreams>(options.transport, links_.loop.io(), self_,
                                                   links_.raft_service, env_.logger, env_.metrics);
-  streams_->transport().SetPeers(group_.Peers());
+  group_.SetMembership(machine_->applied().membership);
+  group_.Connect(streams_->transport());
   raftnode::Options raft = options.raft;
   raft.wal_dir = options.data_dir + "/wal";
   KDB_ASSIGN_OR_RETURN(node_, raftnode::RaftNode::Start(
-                                  raft, self_.id, raftnode::InitialConf(birth_), env_.fs,
+                                  raft, self_.id, raftnode::BirthMembership(birth_), env_.fs,
                                   threads_.With(links_.loop), *machine_, streams_->transport(),
                                   *this, env_.clock, Random(env_.seed ^ self_.id), env_.metrics));
   group_.SetReplayTarget(node_->Status().commit);
@@ -64,6 +65,11 @@ absl::Status GroupMember::Open(const Options& options) {
 
 void GroupMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {
   group_.SetLeadership({.role = role, .term = term, .leader = leader});
+  links_.hub.Poke();
+}
+
+void GroupMember::OnMembership(const raftnode::Membership& membership) {
+  group_.SetMembership(membership);
   links_.hub.Poke();
 }
 

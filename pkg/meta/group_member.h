@@ -71,6 +71,7 @@ class GroupMember final : private raftnode::Observer {
 
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId, int64_t) override {}  // the catalog has no log time
+  void OnMembership(const raftnode::Membership& membership) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
 

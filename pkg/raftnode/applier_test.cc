@@ -83,7 +83,7 @@ class ApplierFixture : public ::testing::Test {
   // Entries [first, last]; the last one is waited for.
   void Submit(raft::Index first, raft::Index last, size_t bytes = 10) {
     std::vector<CommittedEntry> entries;
-    for (raft::Entry& e : MakeEntries(first, last, 1, bytes)) entries.push_back({e, std::nullopt});
+    for (raft::Entry& e : MakeEntries(first, last, 1, bytes)) entries.push_back({e, nullptr});
     std::vector<Waiter> waiters;
     waiters.push_back({last, 1,
                        [this](absl::StatusOr<Payload> r) {
@@ -156,7 +156,7 @@ TEST_F(ApplierTest, ReadOfAppliedStateRunsAtOnce) {
 }
 
 TEST_F(ApplierTest, ReadMadeByAResultIsNotForgotten) {
-  std::vector<CommittedEntry> entries{{MakeEntries(1, 1, 1)[0], std::nullopt}};
+  std::vector<CommittedEntry> entries{{MakeEntries(1, 1, 1)[0], nullptr}};
   std::vector<Waiter> waiters;
   waiters.push_back({1, 1, [this](absl::StatusOr<Payload>) { Read(1); }, Clock::Duration(0),
                      *admission_.TryEnter()});

@@ -30,12 +30,16 @@ void CommittedFeed::Add(std::vector<raft::Entry> committed) {
 }
 
 CommittedEntry CommittedFeed::Convert(raft::Entry entry) {
-  CommittedEntry out{std::move(entry), std::nullopt};
+  CommittedEntry out{std::move(entry), nullptr};
   raft::ConfChange change;
   // Undecodable bytes change nothing, here as on every other replica.
   if (out.entry.type == raft::EntryType::kConfChange &&
       raft::DecodeConfChange(out.entry.data.view(), &change)) {
-    out.conf = parts_.raft.ApplyConfChange(change);
+    const raft::ConfState after = parts_.raft.ApplyConfChange(change);
+    membership_ = std::make_shared<const Membership>(
+        AfterChange(*membership_, change, after, out.entry.index));
+    out.membership = membership_;
+    parts_.observer.OnMembership(*membership_);
   }
   return out;
 }

@@ -45,7 +45,7 @@ Clock::Duration ElectionTimeout(const Options& options) {
 }  // namespace
 
 Driver::Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Recovered& recovered,
-               const raft::Initial& initial, Random random)
+               const StartPoint& start, Random random)
     : options_(parts.options),
       clock_(parts.clock),
       observer_(parts.observer),
@@ -63,12 +63,13 @@ Driver::Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Rec
       writer_(*log_, log_role_, sender_, *this, clock_, metrics_, options_.mark_after),
       applier_(parts.machine, apply_role_, *this, clock_, metrics_),
       maintenance_(options_, parts.machine, parts.fs, background_role_, *this, metrics_, *log_,
-                   MakeBudget(options_, recovered, initial.applied, clock_.Monotonic())),
-      raft_(CoreConfig(options_, parts.id), initial, cache_, random),
+                   MakeBudget(options_, recovered, start.initial.applied, clock_.Monotonic())),
+      raft_(CoreConfig(options_, parts.id), start.initial, cache_, random),
       reads_(clock_, metrics_),
       transfers_(3 * ElectionTimeout(options_)),
-      noted_applied_(initial.applied),
-      feed_({raft_, applier_, proposals_, maintenance_, clock_, metrics_}, initial.applied) {
+      noted_applied_(start.initial.applied),
+      feed_({raft_, applier_, proposals_, maintenance_, clock_, metrics_, observer_},
+            start.initial.applied, start.membership) {
   Publish();
 }
 

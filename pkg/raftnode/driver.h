@@ -23,6 +23,7 @@
 #include "pkg/raftnode/raft_node.h"
 #include "pkg/raftnode/read_queue.h"
 #include "pkg/raftnode/role_events.h"
+#include "pkg/raftnode/start_check.h"
 #include "pkg/raftnode/transfer_tracker.h"
 
 namespace kdb::raftnode {
@@ -42,9 +43,9 @@ class Driver final : private RoleEvents {
     const Clock& clock;
     obs::Registry& metrics;
   };
-  // `log` is open and agrees with `initial`.
+  // `log` is open and agrees with `start`.
   Driver(const Parts& parts, std::unique_ptr<wal::Wal> log, const wal::Recovered& recovered,
-         const raft::Initial& initial, Random random);
+         const StartPoint& start, Random random);
   // Stops all roles and answers all that waits.
   ~Driver() override;
 

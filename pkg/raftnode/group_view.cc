@@ -18,52 +18,117 @@ std::string_view RoleName(raft::Role role) {
   }
 }
 
-raft::ConfState InitialConf(const catalog::BirthCertificate& birth) {
-  raft::ConfState conf;
-  for (const catalog::Member& m : birth.members()) {
-    (m.role() == catalog::Member::LEARNER ? conf.learners : conf.voters).push_back(m.id());
-  }
-  return conf;
-}
-
 GroupView::GroupView(const catalog::BirthCertificate& birth, raft::NodeId self, obs::Logger logger)
     : self_(self),
       name_(birth.gid() == 0 ? "the meta group" : fmt::format("group {}", birth.gid())),
       logger_(std::move(logger)) {
-  for (const catalog::Member& m : birth.members()) members_[m.id()] = m;
-}
-
-void GroupView::UpdateAddresses(const std::vector<catalog::Member>& members) {
   MutexLock lock(mu_);
-  for (const catalog::Member& m : members) {
-    auto it = members_.find(m.id());
-    if (it != members_.end() && it->second.uuid() == m.uuid()) it->second.set_address(m.address());
+  membership_ = BirthMembership(birth);
+  for (const catalog::Member& m : birth.members()) {
+    if (m.role() == catalog::Member::LEARNER) newcomers_[m.id()] = m;
   }
 }
 
-std::vector<Peer> GroupView::Peers() const {
-  std::vector<Peer> peers;
+void GroupView::Connect(Transport& transport) {
+  {
+    MutexLock lock(transport_mu_);
+    transport_ = &transport;
+  }
+  TellTransport();
+}
+
+void GroupView::TellTransport() {
+  MutexLock lock(transport_mu_);
+  if (transport_ != nullptr) transport_->SetPeers(Peers());
+}
+
+void GroupView::SetMembership(const Membership& membership) {
+  {
+    MutexLock lock(mu_);
+    membership_ = membership;
+    std::erase_if(newcomers_, [&](const auto& m) { return m.first <= membership.highest_id; });
+  }
+  ++version_;
+  logger_->info("{} has {}", name_, Describe(membership));
+  TellTransport();
+}
+
+Membership GroupView::membership() const {
   MutexLock lock(mu_);
-  for (const auto& [id, m] : members_) peers.push_back({id, m.uuid(), m.address()});
+  return membership_;
+}
+
+std::vector<Peer> GroupView::Peers() const {
+  MutexLock lock(mu_);
+  return PeersLocked();
+}
+
+std::vector<Peer> GroupView::PeersLocked() const {
+  std::vector<Peer> peers;
+  for (const auto* members : {&membership_.members, &newcomers_}) {
+    for (const auto& [id, m] : *members) peers.push_back({id, m.uuid(), m.address()});
+  }
   return peers;
+}
+
+const catalog::Member* GroupView::FindLocked(raft::NodeId id) const {
+  for (const auto* members : {&membership_.members, &newcomers_}) {
+    auto it = members->find(id);
+    if (it != members->end()) return &it->second;
+  }
+  return nullptr;
 }
 
 std::optional<catalog::Member> GroupView::Member(raft::NodeId id) const {
   MutexLock lock(mu_);
-  auto it = members_.find(id);
-  if (it == members_.end()) return std::nullopt;
-  return it->second;
+  const catalog::Member* member = FindLocked(id);
+  return member == nullptr ? std::nullopt : std::optional(*member);
 }
 
 absl::Status GroupView::CheckMember(raft::NodeId id, const std::string& uuid) const {
-  std::optional<catalog::Member> member = Member(id);
-  if (!member.has_value()) {
+  MutexLock lock(mu_);
+  return CheckMemberLocked(id, uuid);
+}
+
+absl::Status GroupView::CheckMemberLocked(raft::NodeId id, const std::string& uuid) const {
+  const catalog::Member* member = FindLocked(id);
+  if (member == nullptr && id != raft::kNoNode && id <= membership_.highest_id) {
+    return absl::FailedPreconditionError(
+        fmt::format("member {} was removed from {}: stop that server; its directory is of no use "
+                    "any more",
+                    id, name_));
+  }
+  if (member == nullptr) {
     return absl::FailedPreconditionError(fmt::format("member {} is not one of {}", id, name_));
   }
   if (member->uuid() == uuid) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format(
       "member {} of {} is directory {}, not {}: a new or emptied directory is a new member", id,
       name_, member->uuid(), uuid));
+}
+
+absl::Status GroupView::CheckNewcomerLocked(raft::NodeId id, const std::string& uuid) const {
+  if (FindLocked(id) != nullptr) return CheckMemberLocked(id, uuid);
+  if (newcomers_.size() < kMaxNewcomers) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("too many members of {} are not known here yet: {} is not let in", name_, id));
+}
+
+absl::Status GroupView::Admit(raft::NodeId id, const std::string& uuid,
+                              const std::string& address) {
+  {
+    MutexLock lock(mu_);
+    if (id <= membership_.highest_id || id == self_) return CheckMemberLocked(id, uuid);
+    if (absl::Status s = CheckNewcomerLocked(id, uuid); !s.ok()) return s;
+    catalog::Member& member = newcomers_[id];
+    if (member.id() == id && member.address() == address) return absl::OkStatus();
+    member.set_id(id);
+    member.set_uuid(uuid);
+    member.set_address(address);
+  }
+  logger_->info("member {} of {} at {} is not in the log that is here yet", id, name_, address);
+  TellTransport();
+  return absl::OkStatus();
 }
 
 void GroupView::SetLeadership(const Leadership& leadership) {
@@ -86,8 +151,8 @@ GroupView::Leadership GroupView::leadership() const {
 
 std::string GroupView::LeaderAddress() const {
   MutexLock lock(mu_);
-  auto it = members_.find(leadership_.leader);
-  return it == members_.end() || it->first == self_ ? "" : it->second.address();
+  const catalog::Member* leader = FindLocked(leadership_.leader);
+  return leader == nullptr || leader->id() == self_ ? "" : leader->address();
 }
 
 void GroupView::SetReplayTarget(raft::Index index) {
@@ -107,10 +172,14 @@ absl::Status GroupView::Ready(const raft::RaftStatus& status, uint64_t max_lag) 
   {
     MutexLock lock(mu_);
     if (!degraded_.empty()) return absl::UnavailableError(degraded_);
+    if (self_ <= membership_.highest_id && FindLocked(self_) == nullptr) {
+      return absl::UnavailableError(
+          fmt::format("this member was removed from {}: stop this server", name_));
+    }
   }
   const auto& voters = status.conf.voters;
   if (std::find(voters.begin(), voters.end(), status.id) == voters.end()) {
-    return absl::UnavailableError("not a voter of the group");
+    return absl::UnavailableError("not a voter of the group (yet)");
   }
   if (status.leader == raft::kNoNode) return absl::UnavailableError("no leader is known");
   const uint64_t lag = status.commit - std::min(status.applied, status.commit);

@@ -2,6 +2,7 @@
 // traffic itself.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "pkg/base/mutex.h"
 #include "pkg/obs/log.h"
 #include "pkg/raft/raft.h"
+#include "pkg/raftnode/membership.h"
 #include "pkg/raftnode/transport.h"
 #include "proto/catalog.pb.h"
 
@@ -19,9 +21,6 @@ namespace kdb::raftnode {
 
 // As logs and statuses say it; one who asks whether it may be a candidate is called one.
 std::string_view RoleName(raft::Role role);
-
-// The configuration of a group that has applied nothing yet.
-raft::ConfState InitialConf(const catalog::BirthCertificate& birth);
 
 // Thread-safe.
 class GroupView {
@@ -32,16 +31,30 @@ class GroupView {
     raft::NodeId leader = raft::kNoNode;
   };
 
+  // Members that say of themselves that they came after those known here; more are refused.
+  static constexpr size_t kMaxNewcomers = 16;
+
   GroupView(const catalog::BirthCertificate& birth, raft::NodeId self, obs::Logger logger);
 
   raft::NodeId self() const { return self_; }
 
-  // Members move: an address counts if id and UUID are a known member's.
-  void UpdateAddresses(const std::vector<catalog::Member>& members);
+  // From now on its peers are those known here. `transport` outlives all further calls.
+  void Connect(Transport& transport);
+  // The group's log says so: Observer::OnMembership, or what the state held at the start.
+  void SetMembership(const Membership& membership);
+  Membership membership() const;
+  // Grows with every SetMembership.
+  uint64_t version() const { return version_; }
+
   std::vector<Peer> Peers() const;  // this member among them
   std::optional<catalog::Member> Member(raft::NodeId id) const;
   // OK: `id` is a member and this is its directory. FAILED_PRECONDITION says what is not so.
   absl::Status CheckMember(raft::NodeId id, const std::string& uuid) const;
+  // As CheckMember; but an id above all that were ever used here is that of a member that the part
+  // of the log which is here does not know yet. Only a group's leader makes members, so one that
+  // names this cluster, group and directory is no stranger; it may be the leader that this member
+  // needs to get the rest of the log. It becomes a peer at `address` until the log knows better.
+  absl::Status Admit(raft::NodeId id, const std::string& uuid, const std::string& address);
 
   // As raftnode::Observer tells; logged.
   void SetLeadership(const Leadership& leadership);
@@ -60,12 +73,27 @@ class GroupView {
   absl::Status Ready(const raft::RaftStatus& status, uint64_t max_lag) const;
 
  private:
+  absl::Status CheckMemberLocked(raft::NodeId id, const std::string& uuid) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckNewcomerLocked(raft::NodeId id, const std::string& uuid) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const catalog::Member* FindLocked(raft::NodeId id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<Peer> PeersLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellTransport();
+
   const raft::NodeId self_;
   const std::string name_;  // of the group, for logs
   const obs::Logger logger_;
+  std::atomic<uint64_t> version_ = 0;
+
+  Mutex transport_mu_;  // before mu_: the newest peers are told last
+  Transport* transport_ ABSL_GUARDED_BY(transport_mu_) = nullptr;
 
   mutable Mutex mu_;
-  std::map<raft::NodeId, catalog::Member> members_ ABSL_GUARDED_BY(mu_);
+  Membership membership_ ABSL_GUARDED_BY(mu_);
+  // Beside the membership, with ids above all of its own: this member while the log has not come to
+  // it, and those who said that they are members.
+  std::map<raft::NodeId, catalog::Member> newcomers_ ABSL_GUARDED_BY(mu_);
   Leadership leadership_ ABSL_GUARDED_BY(mu_);
   std::string degraded_ ABSL_GUARDED_BY(mu_);  // why; empty: it is not
   std::optional<raft::Index> replay_target_ ABSL_GUARDED_BY(mu_);

@@ -29,6 +29,16 @@ catalog::BirthCertificate Birth() {
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
+class Peers final : public Transport {
+ public:
+  void SetPeers(std::vector<Peer> peers) override {
+    addresses.clear();
+    for (const Peer& peer : peers) addresses.push_back(peer.address);
+  }
+  void Send(std::vector<raft::Message>) override {}
+  std::vector<std::string> addresses;
+};
+
 class GroupViewTest : public ::testing::Test {
  protected:
   void Lead(raft::Role role, raft::NodeId leader) {
@@ -38,18 +48,56 @@ class GroupViewTest : public ::testing::Test {
   GroupView view_{Birth(), 1, obs::NullLogger()};
 };
 
-TEST_F(GroupViewTest, AGroupIsBornWithItsVotersAndLearners) {
-  raft::ConfState conf = InitialConf(Birth());
-  EXPECT_THAT(conf.voters, ElementsAre(1, 2));
-  EXPECT_THAT(conf.learners, ElementsAre(3));
+TEST_F(GroupViewTest, TheTransportFollowsTheLog) {
+  Peers transport;
+  view_.Connect(transport);
+  EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "h2:1", "h3:1"));
+  Membership membership = view_.membership();
+  membership.highest_id = 4;
+  membership.members.erase(2);
+  membership.members[4] = MemberOf(4, "u4", "h4:1");
+  const uint64_t version = view_.version();
+  view_.SetMembership(membership);
+  EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "h4:1"));
+  EXPECT_GT(view_.version(), version);
 }
 
-TEST_F(GroupViewTest, AnAddressMovesOnlyWithItsDirectory) {
-  view_.UpdateAddresses(
-      {MemberOf(2, "u2", "h2:9"), MemberOf(3, "other", "h3:9"), MemberOf(4, "u4", "h4:9")});
-  std::vector<std::string> addresses;
-  for (const Peer& peer : view_.Peers()) addresses.push_back(peer.address);
-  EXPECT_THAT(addresses, ElementsAre("h1:1", "h2:9", "h3:1"));
+TEST_F(GroupViewTest, ALearnerKnowsItselfBeforeItsLogDoes) {
+  EXPECT_EQ(view_.Member(3)->uuid(), "u3");
+  EXPECT_THAT(view_.membership().conf.voters, ElementsAre(1, 2));
+  EXPECT_EQ(view_.membership().members.count(3), 0u);
+}
+
+TEST_F(GroupViewTest, AMemberThatCameLaterIsLetInUnderOneName) {
+  Peers transport;
+  view_.Connect(transport);
+  EXPECT_TRUE(view_.Admit(5, "u5", "h5:1").ok());
+  EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "h2:1", "h3:1", "h5:1"));
+  EXPECT_THAT(Message(view_.Admit(5, "u6", "h5:1")), HasSubstr("is directory u5, not u6"));
+  EXPECT_THAT(Message(view_.Admit(2, "u5", "h5:1")), HasSubstr("is directory u2, not u5"));
+  Lead(raft::Role::kFollower, 5);
+  EXPECT_EQ(view_.LeaderAddress(), "h5:1");
+}
+
+TEST_F(GroupViewTest, WhoWasRemovedIsRefusedByName) {
+  ASSERT_TRUE(view_.Admit(4, "u4", "h4:1").ok());
+  Membership membership = view_.membership();
+  membership.highest_id = 5;
+  membership.members.erase(2);
+  view_.SetMembership(membership);
+  for (raft::NodeId id : {2, 4}) {
+    const std::string uuid = "u" + std::to_string(id);
+    EXPECT_THAT(Message(view_.Admit(id, uuid, "h:1")), HasSubstr("was removed from group 7"));
+    EXPECT_THAT(Message(view_.CheckMember(id, uuid)), HasSubstr("was removed from group 7"));
+  }
+}
+
+TEST_F(GroupViewTest, LetsInOnlySoMany) {
+  raft::NodeId id = 10;
+  absl::Status status;
+  for (; status.ok() && id < 100; ++id) status = view_.Admit(id, "u", "h");
+  EXPECT_THAT(Message(status), HasSubstr("not let in"));
+  EXPECT_LE(view_.Peers().size(), 2 + GroupView::kMaxNewcomers);
 }
 
 TEST_F(GroupViewTest, KnowsMembersByIdAndDirectory) {
@@ -81,6 +129,12 @@ TEST_F(GroupViewTest, SaysWhyItIsNotReady) {
   raft::RaftStatus status;
   status.id = 1;
   EXPECT_THAT(Message(view_.Ready(status, 5)), HasSubstr("not a voter"));
+  Membership without_it = view_.membership();
+  without_it.members.erase(1);
+  const Membership with_it = view_.membership();
+  view_.SetMembership(without_it);
+  EXPECT_THAT(Message(view_.Ready(status, 5)), HasSubstr("removed from group 7: stop this server"));
+  view_.SetMembership(with_it);
   status.conf.voters = {1, 2};
   EXPECT_THAT(Message(view_.Ready(status, 5)), HasSubstr("no leader"));
   status.leader = 2;

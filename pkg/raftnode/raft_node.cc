@@ -41,8 +41,8 @@ absl::StatusOr<std::unique_ptr<wal::Wal>> OpenLog(const Options& options, FileSy
 class DrivenRaftNode final : public RaftNode {
  public:
   DrivenRaftNode(const Driver::Parts& parts, std::unique_ptr<wal::Wal> log,
-                 const wal::Recovered& recovered, const raft::Initial& initial, Random random)
-      : clock_(parts.clock), driver_(parts, std::move(log), recovered, initial, random) {
+                 const wal::Recovered& recovered, const StartPoint& start, Random random)
+      : clock_(parts.clock), driver_(parts, std::move(log), recovered, start, random) {
     driver_.Start();
   }
 
@@ -119,16 +119,16 @@ class DrivenRaftNode final : public RaftNode {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::Start(
-    const Options& options, raft::NodeId id, const raft::ConfState& initial_conf, FileSystem& fs,
+    const Options& options, raft::NodeId id, const Membership& birth, FileSystem& fs,
     Executors executors, StateMachine& machine, Transport& transport, Observer& observer,
     const Clock& clock, Random random, obs::Registry& metrics) {
   wal::Recovered recovered;
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<wal::Wal> log, OpenLog(options, fs, &recovered));
-  KDB_ASSIGN_OR_RETURN(raft::Initial initial, CheckStart(*log, recovered, machine.applied(),
-                                                         initial_conf, options.wal_dir));
+  KDB_ASSIGN_OR_RETURN(StartPoint start,
+                       CheckStart(*log, recovered, machine.applied(), birth, options.wal_dir));
   return std::make_unique<DrivenRaftNode>(
       Driver::Parts{options, id, fs, executors, machine, transport, observer, clock, metrics},
-      std::move(log), recovered, initial, random);
+      std::move(log), recovered, start, random);
 }
 
 }  // namespace kdb::raftnode

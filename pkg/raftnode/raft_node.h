@@ -65,6 +65,9 @@ class Observer {
   virtual void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) = 0;
   // A peer's wall clock, as it came with an answer (design 4: log time follows the median).
   virtual void OnPeerClock(raft::NodeId peer, int64_t wall_ms) = 0;
+  // A change of members is committed: it is in force from now on. Not called for what the state
+  // machine held at the start.
+  virtual void OnMembership(const Membership& membership) = 0;
   // The disk fails in a way that the process must not survive (EIO, a failed sync, damage). Called
   // once.
   virtual void OnFatal(const absl::Status& status) = 0;
@@ -90,14 +93,16 @@ using ReadDone = absl::AnyInvocable<void(absl::Status)>;
 class RaftNode {
  public:
   // Opens the log, checks it against the state machine (design 3: an applied entry is in the log,
-  // or right before its start) and starts the roles. `initial_conf`: the configuration of a group
-  // that has applied nothing yet (its birth certificate's voters). DATA_LOSS: damage, or a log that
+  // or right before its start) and starts the roles. `birth`: the members of a group that has
+  // applied nothing yet. DATA_LOSS: damage, or a log that
   // was there once and is gone; the message says what and what to do. Everything passed in outlives
   // the node.
-  static absl::StatusOr<std::unique_ptr<RaftNode>> Start(
-      const Options& options, raft::NodeId id, const raft::ConfState& initial_conf, FileSystem& fs,
-      Executors executors, StateMachine& machine, Transport& transport, Observer& observer,
-      const Clock& clock, Random random, obs::Registry& metrics);
+  static absl::StatusOr<std::unique_ptr<RaftNode>> Start(const Options& options, raft::NodeId id,
+                                                         const Membership& birth, FileSystem& fs,
+                                                         Executors executors, StateMachine& machine,
+                                                         Transport& transport, Observer& observer,
+                                                         const Clock& clock, Random random,
+                                                         obs::Registry& metrics);
 
   // Stops the roles after what is running; marks the log cleanly. Pending callbacks get UNAVAILABLE
   // (reads) or ABORTED (proposals) on the caller's thread. Not to be called from a callback of the

@@ -51,20 +51,21 @@ absl::Status CheckApplied(const wal::Wal& log, const wal::Recovered& recovered,
 
 }  // namespace
 
-absl::StatusOr<raft::Initial> CheckStart(const wal::Wal& log, const wal::Recovered& recovered,
-                                         const AppliedState& applied,
-                                         const raft::ConfState& initial_conf,
-                                         const std::string& wal_dir) {
+absl::StatusOr<StartPoint> CheckStart(const wal::Wal& log, const wal::Recovered& recovered,
+                                      const AppliedState& applied, const Membership& birth,
+                                      const std::string& wal_dir) {
   KDB_RETURN_IF_ERROR(CheckApplied(log, recovered, applied, wal_dir));
-  raft::Initial initial;
+  StartPoint start;
+  start.membership = applied.membership.conf.voters.empty() ? birth : applied.membership;
+  raft::Initial& initial = start.initial;
   initial.hard_state = recovered.hard_state;
   // The commit index is written without a sync of its own: it may lag behind what was applied, and
   // after a torn tail run ahead of entries that nobody counted.
   initial.hard_state.commit =
       std::clamp(recovered.hard_state.commit, applied.index, recovered.last_index);
   initial.applied = applied.index;
-  initial.conf = applied.conf.voters.empty() ? initial_conf : applied.conf;
-  return initial;
+  initial.conf = start.membership.conf;
+  return start;
 }
 
 }  // namespace kdb::raftnode

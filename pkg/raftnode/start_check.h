@@ -10,11 +10,16 @@
 
 namespace kdb::raftnode {
 
-// The core's starting point. DATA_LOSS when the applied entry is neither in the log nor right
-// before its start: the message says what is wrong with `wal_dir` and what to do.
-absl::StatusOr<raft::Initial> CheckStart(const wal::Wal& log, const wal::Recovered& recovered,
-                                         const AppliedState& applied,
-                                         const raft::ConfState& initial_conf,
-                                         const std::string& wal_dir);
+struct StartPoint {
+  raft::Initial initial;
+  Membership membership;  // as of initial.applied
+};
+
+// Where the core starts; `birth`: the members of a group that has applied nothing yet. DATA_LOSS
+// when the applied entry is neither in the log nor right before its start: the message says what is
+// wrong with `wal_dir` and what to do.
+absl::StatusOr<StartPoint> CheckStart(const wal::Wal& log, const wal::Recovered& recovered,
+                                      const AppliedState& applied, const Membership& birth,
+                                      const std::string& wal_dir);
 
 }  // namespace kdb::raftnode

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "pkg/base/payload.h"
 #include "pkg/raft/types.h"
+#include "pkg/raftnode/membership.h"
 
 namespace kdb::raftnode {
 
@@ -17,13 +18,14 @@ namespace kdb::raftnode {
 struct AppliedState {
   raft::Index index = 0;
   raft::Term term = 0;
-  raft::ConfState conf;
+  Membership membership;  // kept with the state, atomically
 };
 
-// An entry to apply; `conf` is set for configuration changes: the configuration from it on.
+// An entry to apply; `membership` is set for configuration changes: who the members are from it on.
+// Shared with the raft role.
 struct CommittedEntry {
   raft::Entry entry;
-  std::optional<raft::ConfState> conf;
+  std::shared_ptr<const Membership> membership;
 };
 
 // Called from the apply role only, but for PersistedIndex and Flush, which may run beside Apply on

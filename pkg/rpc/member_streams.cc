@@ -25,7 +25,7 @@ MemberStreams::MemberStreams(const TransportOptions& options, asio::io_context& 
 
 MemberStreams::~MemberStreams() { Close(); }
 
-void MemberStreams::Open(const raftnode::GroupView& group, raftnode::RaftNode& node) {
+void MemberStreams::Open(raftnode::GroupView& group, raftnode::RaftNode& node) {
   group_ = &group;
   node_ = &node;
   {
@@ -43,8 +43,10 @@ void MemberStreams::Close() {
 
 absl::Status MemberStreams::Accept(const raftpb::Hello& hello) {
   KDB_RETURN_IF_ERROR(CheckHello(hello, self_));
-  return group_->CheckMember(hello.from_id(), hello.from_uuid());
+  return group_->Admit(hello.from_id(), hello.from_uuid(), hello.from_address());
 }
+
+uint64_t MemberStreams::members_version() const { return group_->version(); }
 
 void MemberStreams::Deliver(std::vector<raft::Message> messages) {
   node_->Deliver(std::move(messages));

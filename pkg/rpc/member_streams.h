@@ -25,21 +25,22 @@ class MemberStreams final : private RaftSink {
 
   raftnode::Transport& transport() { return transport_; }
 
-  // From now on messages go to `node`, until Close. Streams of whom `group` does not know are
+  // From now on messages go to `node`, until Close. Streams of whom `group` does not admit are
   // refused.
-  void Open(const raftnode::GroupView& group, raftnode::RaftNode& node);
+  void Open(raftnode::GroupView& group, raftnode::RaftNode& node);
   // Waits for deliveries that are under way. Safe to repeat.
   void Close();
 
  private:
   absl::Status Accept(const raftpb::Hello& hello) override;
   void Deliver(std::vector<raft::Message> messages) override;
+  uint64_t members_version() const override;
   void OnUnreachable(raft::NodeId peer);
 
   const MemberIdentity self_;
   RaftService& service_;
   // Set before the first stream is accepted; Close waits for their use.
-  const raftnode::GroupView* group_ = nullptr;
+  raftnode::GroupView* group_ = nullptr;
   raftnode::RaftNode* node_ = nullptr;
 
   Mutex mu_;

@@ -50,12 +50,13 @@ class Member {
       : service_(identity.uuid, obs::StreamLogger(log_)),
         group_(*identity.birth, identity.self()->id(), obs::NullLogger()),
         streams_({}, loop.io(), SelfOf(identity), service_, obs::StreamLogger(log_), metrics_) {
-    streams_.transport().SetPeers(group_.Peers());
+    group_.Connect(streams_.transport());
   }
 
   RaftService& service() { return service_; }
   MemberStreams& streams() { return streams_; }
   void Open() { streams_.Open(group_, node); }
+  raftnode::GroupView& group() { return group_; }
   // Its lines, while no stream opens or ends.
   std::string log() const { return log_.str(); }
 
@@ -121,6 +122,23 @@ class MemberStreamsTest : public ::testing::Test {
   std::optional<Member> receiver_, sender_;
   std::unique_ptr<net::Listener> listener_;
 };
+
+TEST_F(MemberStreamsTest, AStreamThatIsOpenEndsWhenItsMemberIsRemoved) {
+  Open("u1");
+  SendUntilRises(receiver_->node.delivered);
+  raftnode::Membership without = receiver_->group().membership();
+  without.members.erase(1);
+  receiver_->group().SetMembership(without);
+  ExpectBothLogOnce("member 1 was removed from group 7");
+}
+
+TEST_F(MemberStreamsTest, AMemberThatCameLaterSaysWhereItIs) {
+  Open("u1");
+  raftnode::Membership none;
+  receiver_->group().SetMembership(none);
+  SendUntilRises(receiver_->node.delivered);
+  EXPECT_EQ(receiver_->group().Member(1)->address(), address());
+}
 
 TEST_F(MemberStreamsTest, MessagesReachTheNode) {
   Open("u1");

@@ -43,18 +43,24 @@ class RaftService::Reader final : public net::Handler {
     if (!welcome_) {
       if (!request_.has_hello())
         return absl::InvalidArgumentError("the stream did not open with a hello");
-      if (absl::Status s = service_.Accept(request_.hello(), peer_host_); !s.ok()) return s;
-      from_ = request_.hello().from_id();
+      hello_ = request_.hello();
+    }
+    // Its member may have been removed since.
+    const uint64_t version = service_.members_version();
+    if (!welcome_ || version != version_) {
+      if (absl::Status s = service_.Accept(hello_, peer_host_); !s.ok()) return s;
       welcome_ = true;
+      version_ = version;
     }
     std::vector<raft::Message> messages;
     messages.reserve(request_.messages_size());
     for (raftpb::Message& in : *request_.mutable_messages()) {
       absl::StatusOr<raft::Message> message = FromProto(&in);
       if (!message.ok()) return message.status();
-      if (message->from != from_) {
-        return absl::InvalidArgumentError(fmt::format(
-            "a message from member {} on the stream of member {}", message->from, from_));
+      if (message->from != hello_.from_id()) {
+        return absl::InvalidArgumentError(
+            fmt::format("a message from member {} on the stream of member {}", message->from,
+                        hello_.from_id()));
       }
       messages.push_back(*std::move(message));
     }
@@ -65,7 +71,8 @@ class RaftService::Reader final : public net::Handler {
   const std::string peer_host_;
   raftpb::StreamRequest request_;
   bool welcome_ = false;
-  raft::NodeId from_ = raft::kNoNode;
+  raftpb::Hello hello_;
+  uint64_t version_ = 0;  // of the members, when it was welcome
 };
 
 void RaftService::Attach(RaftSink* sink) {
@@ -104,6 +111,11 @@ absl::Status RaftService::Check(const raftpb::Hello& hello) {
   if (sink_ == nullptr)
     return absl::UnavailableError("this server is not a member of a group (yet)");
   return sink_->Accept(hello);
+}
+
+uint64_t RaftService::members_version() {
+  MutexLock lock(mu_);
+  return sink_ == nullptr ? 0 : sink_->members_version();
 }
 
 absl::Status RaftService::Deliver(std::vector<raft::Message> messages) {

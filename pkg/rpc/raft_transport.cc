@@ -30,6 +30,7 @@ struct RaftTransport::Shared {
   Mutex mu;
   CondVar idle;
   int open_streams ABSL_GUARDED_BY(mu) = 0;
+  std::string own_address ABSL_GUARDED_BY(mu);
 };
 
 // Messages of one kind to one peer and the connection that carries them. It is opened at the first
@@ -84,9 +85,11 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     auto now = std::chrono::steady_clock::now();
     if (now < reopen_at_) return false;
     reopen_at_ = now + kReopenAfter;
+    std::string own_address;
     {
       MutexLock lock(shared_->mu);
       ++shared_->open_streams;
+      own_address = shared_->own_address;
     }
     shared_->streams.Increment();
     connection_ = net::Connection::Dial(shared_->io, peer_.address, net::Service::kRaft,
@@ -99,6 +102,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     hello.set_from_uuid(shared_->self.uuid);
     hello.set_to_id(peer_.id);
     hello.set_to_uuid(peer_.uuid);
+    hello.set_from_address(own_address);
     connection_->Send(net::ToFrame(opening));
     return true;
   }
@@ -167,7 +171,8 @@ RaftTransport::RaftTransport(const TransportOptions& options, asio::io_context& 
           .streams = metrics.AddCounter("kdb_raft_streams_opened_total", "Raft streams opened"),
           .refusals = obs::LimitedLog(logger),
           .mu = {},
-          .idle = {}}) {}
+          .idle = {},
+          .own_address = {}}) {}
 
 RaftTransport::~RaftTransport() {
   SetPeers({});
@@ -180,7 +185,10 @@ void RaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
   MutexLock lock(mu_);
   old.swap(peers_);
   for (raftnode::Peer& peer : peers) {
-    if (peer.id == shared_->self.id) continue;
+    if (peer.id == shared_->self.id) {
+      RememberOwnAddress(peer.address);
+      continue;
+    }
     auto it = old.find(peer.id);
     if (it != old.end() && it->second.peer.address == peer.address &&
         it->second.peer.uuid == peer.uuid) {
@@ -194,6 +202,11 @@ void RaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
     lanes.control->Close();
     lanes.appends->Close();
   }
+}
+
+void RaftTransport::RememberOwnAddress(const std::string& address) {
+  MutexLock lock(shared_->mu);
+  shared_->own_address = address;
 }
 
 void RaftTransport::Send(std::vector<raft::Message> messages) {

@@ -35,6 +35,8 @@ class RaftSink {
   // OK: the stream of this peer is welcome. The message of an error goes back to the peer.
   virtual absl::Status Accept(const raftpb::Hello& hello) = 0;
   virtual void Deliver(std::vector<raft::Message> messages) = 0;
+  // When it is another than at Accept, a stream that is open is asked for its hello again.
+  virtual uint64_t members_version() const { return 0; }
 };
 
 // The receiving side of a server. Refuses streams with UNAVAILABLE while no sink is attached, and
@@ -60,6 +62,7 @@ class RaftService {
   absl::Status Accept(const raftpb::Hello& hello, const std::string& peer_host);
   absl::Status Check(const raftpb::Hello& hello);
   absl::Status Deliver(std::vector<raft::Message> messages);
+  uint64_t members_version();
 
   const std::string uuid_;
   obs::LimitedLog refusals_;
@@ -103,6 +106,8 @@ class RaftTransport final : public raftnode::Transport {
     std::shared_ptr<Lane> appends;
   };
   struct Shared;
+
+  void RememberOwnAddress(const std::string& address);
 
   // Shared with the lanes, which outlive their peer's removal until their connection is closed.
   std::shared_ptr<Shared> shared_;

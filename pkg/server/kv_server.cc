@@ -44,7 +44,6 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status StartServices();
   void StartMetaClients();
-  void OnCatalog(const catalog::Catalog& catalog);
   void Report();
   absl::Status Started() const;
   absl::Status Ready() const;
@@ -161,19 +160,8 @@ void KvServerImpl::StartMetaClients() {
   watcher_ = std::make_unique<rpc::CatalogWatcher>(
       rpc::CatalogWatcherOptions{
           .meta_seeds = options_.meta_seeds, .kv_seeds = {}, .cluster_id = catalog_->cluster_id()},
-      [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_,
+      [this](const catalog::Catalog& catalog) { catalog_->Update(catalog); }, logger_,
       Random(SystemSeed()));
-}
-
-void KvServerImpl::OnCatalog(const catalog::Catalog& catalog) {
-  catalog_->Update(catalog);
-  std::shared_ptr<GroupMember> m = member();
-  if (m == nullptr) return;
-  for (const catalog::Group& group : catalog.groups()) {
-    if (group.gid() == m->birth().gid()) {
-      m->replica().SetMembers({group.members().begin(), group.members().end()});
-    }
-  }
 }
 
 void KvServerImpl::Report() {

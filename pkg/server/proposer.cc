@@ -23,9 +23,16 @@ void Proposer::Propose(kv::EntryKind kind, std::string_view body, raftnode::Prop
   done(absl::UnavailableError("stopping, or this leader does not know the members' clocks yet"));
 }
 
-void Proposer::StartLeading(int64_t applied_ms, size_t voters) {
+void Proposer::SetVoters(const std::vector<raft::NodeId>& voters) {
   MutexLock lock(mu_);
-  log_clock_.Start(applied_ms, voters);
+  voters_ = voters;
+  log_clock_.SetVoters(voters);
+}
+
+void Proposer::StartLeading(int64_t applied_ms) {
+  MutexLock lock(mu_);
+  log_clock_.Start(applied_ms, voters_.size());
+  log_clock_.SetVoters(voters_);
   leads_ = true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "pkg/base/clock.h"
 #include "pkg/base/mutex.h"
@@ -22,8 +23,10 @@ class Proposer {
   void SetNode(raftnode::RaftNode* node);
   void Propose(kv::EntryKind kind, std::string_view body, raftnode::ProposeDone done);
 
-  // This node became leader of a group of `voters` whose state stands at `applied_ms`.
-  void StartLeading(int64_t applied_ms, size_t voters);
+  // Whose clocks make log time, from now on.
+  void SetVoters(const std::vector<raft::NodeId>& voters);
+  // This node became leader of a group whose state stands at `applied_ms`.
+  void StartLeading(int64_t applied_ms);
   void StopLeading();
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms);
   // Whether NowMs is the group's time: it lags until a new leader knows a majority's clocks.
@@ -36,6 +39,7 @@ class Proposer {
   Mutex mu_;
   kv::LogClock log_clock_ ABSL_GUARDED_BY(mu_);
   raftnode::RaftNode* node_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::vector<raft::NodeId> voters_ ABSL_GUARDED_BY(mu_);
   bool leads_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -25,7 +25,6 @@ Replica::Replica(const ReplicaOptions& options, const catalog::BirthCertificate&
                  raft::NodeId self, const ReplicaEnvironment& env)
     : options_(options),
       env_(env),
-      voters_(raftnode::InitialConf(birth).voters.size()),
       group_(birth, self, env.logger),
       proposer_(env.clock),
       clock_skew_(env.metrics.AddGauge(
@@ -37,13 +36,14 @@ Replica::Replica(const ReplicaOptions& options, const catalog::BirthCertificate&
                                            "A read batch on the leader, ReadIndex included")) {}
 
 absl::Status Replica::Open(const catalog::BirthCertificate& birth) {
-  env_.transport.SetPeers(group_.Peers());
   KDB_ASSIGN_OR_RETURN(state_,
                        kv::ShardState::Open(options_.shard, birth, env_.engine, env_.metrics));
-  KDB_ASSIGN_OR_RETURN(
-      node_, raftnode::RaftNode::Start(options_.raft, group_.self(), raftnode::InitialConf(birth),
-                                       env_.fs, env_.executors, *state_, env_.transport, *this,
-                                       env_.clock, Random(env_.seed), env_.metrics));
+  Follow(state_->applied().membership);
+  group_.Connect(env_.transport);
+  KDB_ASSIGN_OR_RETURN(node_, raftnode::RaftNode::Start(
+                                  options_.raft, group_.self(), raftnode::BirthMembership(birth),
+                                  env_.fs, env_.executors, *state_, env_.transport, *this,
+                                  env_.clock, Random(env_.seed), env_.metrics));
   group_.SetReplayTarget(node_->Status().commit);
   proposer_.SetNode(node_.get());
   expire_keys_ = std::make_unique<Periodic>(env_.executors.background, options_.expire_keys_every,
@@ -130,16 +130,16 @@ absl::Status Replica::HandOver(std::chrono::milliseconds limit) {
   return raftnode::HandOver(*node_, limit);
 }
 
-void Replica::SetMembers(const std::vector<catalog::Member>& members) {
-  group_.UpdateAddresses(members);
-  env_.transport.SetPeers(group_.Peers());
+void Replica::Follow(const raftnode::Membership& membership) {
+  group_.SetMembership(membership);
+  proposer_.SetVoters(membership.conf.voters);
 }
 
 void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {
   group_.SetLeadership({.role = role, .term = term, .leader = leader});
   bool now_leads = role == raft::Role::kLeader;
   if (now_leads && !leads()) {
-    proposer_.StartLeading(state_->applied_log_time_ms(), voters_);
+    proposer_.StartLeading(state_->applied_log_time_ms());
     MutexLock lock(mu_);
     session_seen_.clear();  // silence is counted anew: the last leader's clock is not ours
   } else if (!now_leads && leads()) {
@@ -152,6 +152,8 @@ void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader
 void Replica::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
   proposer_.OnPeerClock(peer, wall_ms);
 }
+
+void Replica::OnMembership(const raftnode::Membership& membership) { Follow(membership); }
 
 void Replica::OnFatal(const absl::Status& status) { env_.on_fatal(status); }
 

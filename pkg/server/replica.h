@@ -80,9 +80,7 @@ class Replica final : private raftnode::Observer {
 
   // For what arrives from peers.
   raftnode::RaftNode& node() { return *node_; }
-  const raftnode::GroupView& group() const { return group_; }
-  // Members at their present addresses, by the newest catalog.
-  void SetMembers(const std::vector<catalog::Member>& members);
+  raftnode::GroupView& group() { return group_; }
 
   bool leads() const { return leading_.load(std::memory_order_relaxed); }
   raft::RaftStatus RaftStatus() const { return node_->Status(); }
@@ -103,9 +101,11 @@ class Replica final : private raftnode::Observer {
   Replica(const ReplicaOptions& options, const catalog::BirthCertificate& birth, raft::NodeId self,
           const ReplicaEnvironment& env);
   absl::Status Open(const catalog::BirthCertificate& birth);
+  void Follow(const raftnode::Membership& membership);
 
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms) override;
+  void OnMembership(const raftnode::Membership& membership) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
 
@@ -123,7 +123,6 @@ class Replica final : private raftnode::Observer {
 
   const ReplicaOptions options_;
   const ReplicaEnvironment env_;
-  const size_t voters_;
   raftnode::GroupView group_;
   Proposer proposer_;
   std::unique_ptr<kv::ShardState> state_;

@@ -1,5 +1,7 @@
 #include "pkg/testing/raft_cluster.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -24,7 +26,7 @@ const prometheus::ClientMetric* FindMetric(const std::vector<prometheus::MetricF
 }  // namespace
 
 RaftMember::RaftMember(SimLoop& loop, SimRaftNetwork& network, raft::NodeId id,
-                       const raft::ConfState& initial_conf, const raftnode::Options& options)
+                       const raftnode::Membership& birth, const raftnode::Options& options)
     : clock(loop, kEpochMs),
       options(options),
       raft_executor(loop.NewExecutor("raft")),
@@ -34,7 +36,7 @@ RaftMember::RaftMember(SimLoop& loop, SimRaftNetwork& network, raft::NodeId id,
       loop_(loop),
       network_(network),
       id_(id),
-      initial_conf_(initial_conf),
+      birth_(birth),
       transport_(network.Connect(id)) {
   // A disk and a state machine that take their time: what comes meanwhile piles up.
   log_executor->SetLatency(std::chrono::microseconds(200), std::chrono::milliseconds(2));
@@ -45,10 +47,12 @@ RaftMember::~RaftMember() { Stop(); }
 
 absl::Status RaftMember::Start() {
   machine_ = std::make_unique<ListMachine>(disk);
+  const raftnode::Membership& applied = disk.applied.membership;
+  membership = applied.conf.voters.empty() ? birth_ : applied;
   options.wal.seed = loop_.random().Next() | 1;  // every life its own
   KDB_ASSIGN_OR_RETURN(
       node_, raftnode::RaftNode::Start(
-                 options, id_, initial_conf_, fs,
+                 options, id_, birth_, fs,
                  {*raft_executor, *log_executor, *apply_executor, *background_executor}, *machine_,
                  *transport_, *this, clock, Random(loop_.random().Next()), metrics));
   network_.Attach(
@@ -105,6 +109,8 @@ void RaftMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId) {
 
 void RaftMember::OnPeerClock(raft::NodeId peer, int64_t) { peer_clocks.push_back(peer); }
 
+void RaftMember::OnMembership(const raftnode::Membership& now) { membership = now; }
+
 void RaftMember::OnFatal(const absl::Status& status) {
   KDB_CHECK(fatal.ok(), "OnFatal twice: {}, {}", fatal.ToString(), status.ToString());
   fatal = status;
@@ -117,10 +123,15 @@ void RaftMember::OnDegraded(bool, const std::string& why) {
 
 RaftCluster::RaftCluster(uint64_t seed, int members, const raftnode::Options& options)
     : loop(seed), network(loop, seed + 1), raft_network(network, 0) {
-  raft::ConfState conf;
-  for (int i = 1; i <= members; ++i) conf.voters.push_back(static_cast<raft::NodeId>(i));
-  for (raft::NodeId id : conf.voters)
-    members_.push_back(std::make_unique<RaftMember>(loop, raft_network, id, conf, options));
+  for (int i = 1; i <= members; ++i) {
+    catalog::Member& member = *birth.add_members();
+    member.set_id(static_cast<uint64_t>(i));
+    member.set_uuid(fmt::format("u{}", i));
+    member.set_address(fmt::format("m{}", i));
+  }
+  const raftnode::Membership born = raftnode::BirthMembership(birth);
+  for (raft::NodeId id : born.conf.voters)
+    members_.push_back(std::make_unique<RaftMember>(loop, raft_network, id, born, options));
 }
 
 raftnode::Options RaftCluster::DefaultOptions() {

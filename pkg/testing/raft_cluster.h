@@ -21,7 +21,7 @@ namespace kdb::testing {
 class RaftMember : private raftnode::Observer {
  public:
   RaftMember(SimLoop& loop, SimRaftNetwork& network, raft::NodeId id,
-             const raft::ConfState& initial_conf, const raftnode::Options& options);
+             const raftnode::Membership& birth, const raftnode::Options& options);
   ~RaftMember() override;
 
   absl::Status Start();
@@ -58,10 +58,12 @@ class RaftMember : private raftnode::Observer {
   std::string degraded;  // empty: not
   int degraded_changes = 0;
   std::vector<raft::NodeId> peer_clocks;
+  raftnode::Membership membership;  // the newest
 
  private:
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms) override;
+  void OnMembership(const raftnode::Membership& membership) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
   void DropTasks();
@@ -69,7 +71,7 @@ class RaftMember : private raftnode::Observer {
   SimLoop& loop_;
   SimRaftNetwork& network_;
   const raft::NodeId id_;
-  const raft::ConfState initial_conf_;
+  const raftnode::Membership birth_;
   const std::unique_ptr<raftnode::Transport> transport_;
   std::unique_ptr<ListMachine> machine_;
   std::unique_ptr<raftnode::RaftNode> node_;
@@ -103,6 +105,7 @@ class RaftCluster {
   SimLoop loop;
   SimNetwork network;
   SimRaftNetwork raft_network;
+  catalog::BirthCertificate birth;
 
  private:
   std::vector<std::unique_ptr<RaftMember>> members_;

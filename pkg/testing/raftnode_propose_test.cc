@@ -279,9 +279,9 @@ TEST(RaftNodeMembership, ChangeReachesTheStateMachineWithItsConfiguration) {
   leader.node().ProposeConfChange(change, [&](absl::StatusOr<Payload> r) { done = r.status(); });
   ASSERT_TRUE(cluster.loop.RunUntil([&] { return done.has_value(); }, seconds(5)));
   EXPECT_TRUE(done->ok()) << *done;
-  EXPECT_THAT(leader.machine().applied().conf.voters, SizeIs(2));
+  EXPECT_THAT(leader.machine().applied().membership.conf.voters, SizeIs(2));
   cluster.loop.RunFor(leader.options.tick);  // Status() is as of the last one
-  EXPECT_EQ(leader.machine().applied().conf, leader.node().Status().conf);
+  EXPECT_EQ(leader.machine().applied().membership.conf, leader.node().Status().conf);
 }
 
 }  // namespace

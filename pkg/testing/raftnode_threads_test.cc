@@ -48,9 +48,10 @@ class Member final : public raftnode::Transport, public raftnode::Observer {
     options.flush_log_bytes = 1 << 14;
     options.log_keep_bytes = 1 << 14;
     options.log_cache_bytes = 1 << 12;
-    auto started = RaftNode::Start(options, id, {{1, 2, 3}, {}, {}, {}, false}, fs,
-                                   {*raft, *log, *apply, *background}, machine, *this, *this, clock,
-                                   Random(id), metrics);
+    raftnode::Membership birth;
+    birth.conf.voters = {1, 2, 3};
+    auto started = RaftNode::Start(options, id, birth, fs, {*raft, *log, *apply, *background},
+                                   machine, *this, *this, clock, Random(id), metrics);
     EXPECT_TRUE(started.ok()) << started.status();
     node = *std::move(started);
     exchange_.Attach(id, node.get());
@@ -62,6 +63,7 @@ class Member final : public raftnode::Transport, public raftnode::Observer {
     leads = role == raft::Role::kLeader;
   }
   void OnPeerClock(raft::NodeId, int64_t) override {}
+  void OnMembership(const raftnode::Membership&) override {}
   void OnFatal(const absl::Status& status) override { ADD_FAILURE() << status; }
   void OnDegraded(bool, const std::string&) override {}
 
