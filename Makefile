@@ -7,8 +7,9 @@ CTEST := ctest --output-on-failure --no-tests=error
 DEMO_DIR ?= build/demo
 DEMO_PORT ?= 12306
 FUZZ_SECONDS ?= 60
+MINUTES ?= 3
 
-.PHONY: help deps build test lint sanitize tsan fuzz bench faults demo clean
+.PHONY: help deps build test lint sanitize tsan fuzz bench faults chaos demo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +56,10 @@ bench: build  ## beside Redis and etcd: a table, build/bench/summary.{md,json}; 
 
 faults: build  ## the full fault run on real processes (ROUNDS=100)
 	@e2e/faults/run build/release $${ROUNDS:-100}
+
+chaos: build  ## MINUTES (3) of faults of every kind under load, judged by Porcupine: build/chaos/report.{md,json}; SEED=n
+	@cd e2e/chaos && CGO_ENABLED=0 go build -mod=readonly -o $(CURDIR)/build/kdb-chaos .
+	@build/kdb-chaos run --build build/release --dir build/chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 demo: deps  ## a cluster on this machine and a first session (CHECK=1: compare and stop)
 	$(call build_preset,release,binaries)
