@@ -37,8 +37,8 @@ class CrashFileSystem : public FileSystem {
   ~CrashFileSystem() override;
 
   // The end: what is held is dropped, and every later call on it or its files is ABORTED. With
-  // `random`, a random part of it reaches the disk first: sectors of 512 bytes in any order,
-  // directories as a whole.
+  // `random`, a random part of it reaches the disk first, in any order: sectors of 512 bytes,
+  // changes of names.
   absl::Status PowerOff(Random* random);
 
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
@@ -104,6 +104,7 @@ class CrashFileSystem : public FileSystem {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status DiscardDirLocked(std::shared_ptr<Node> dir, const std::string& path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status SyncSomeNamesLocked(Node& dir, Random& random) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status LeakSomeLocked(Node& node, Random& random, std::set<const Node*>& seen)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

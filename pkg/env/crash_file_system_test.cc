@@ -152,6 +152,48 @@ TEST_F(CrashTest, TornWritesKeepWholeSectorsInAnyOrder) {
   EXPECT_GT(seen.size(), 50u);
 }
 
+TEST_F(CrashTest, NamesChangeInAnyOrder) {
+  std::set<std::string> seen;
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    MemoryFileSystem fs;
+    auto create = [&](const std::string& path) {
+      ASSERT_TRUE((*fs.Open(path, OpenMode::kCreateNew))->Sync().ok());
+    };
+    create("/old");
+    create("/moved");
+    ASSERT_TRUE(fs.SyncDir("/").ok());
+    create("/first");
+    create("/second");
+    ASSERT_TRUE(fs.Remove("/old").ok());
+    ASSERT_TRUE(fs.Rename("/moved", "/there").ok());
+    Random random(seed);
+    fs.Crash(random);
+    const std::vector<std::string> left = *fs.List("/");
+    const std::set<std::string> names(left.begin(), left.end());
+    EXPECT_NE(names.contains("moved"), names.contains("there")) << "a rename is one change";
+    std::string picture;
+    for (const char* name : {"first", "second", "old", "there"}) {
+      picture.push_back(names.contains(name) ? '1' : '0');
+    }
+    seen.insert(picture);
+  }
+  EXPECT_EQ(seen.size(), 16u);
+  EXPECT_TRUE(seen.contains("0111")) << "a later name without an earlier one";
+}
+
+TEST_F(CrashTest, AFileIsNeverLostBetweenItsNames) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    MemoryFileSystem fs;
+    ASSERT_TRUE(WriteFileDurably(fs, "/a", "durable").ok());
+    ASSERT_TRUE(fs.Rename("/a", "/b").ok());
+    ASSERT_TRUE((*fs.Open("/a", OpenMode::kCreateNew))->Sync().ok());
+    Random random(seed);
+    fs.Crash(random);
+    auto a = ReadFile(fs, "/a"), b = ReadFile(fs, "/b");
+    EXPECT_TRUE((a.ok() && *a == "durable") || (b.ok() && *b == "durable")) << "seed " << seed;
+  }
+}
+
 TEST_F(CrashTest, LostSyncsAreNoticed) {
   MemoryFileSystem fs(CrashOptions{.lose_syncs = true});
   auto file = *fs.Open("/a", OpenMode::kCreateNew);
@@ -188,6 +230,23 @@ TEST_F(CrashTest, FaultsMatchCallsAndPaths) {
   EXPECT_FALSE(file->DataSync().ok());
   EXPECT_FALSE(fs_.List("/").ok());
   EXPECT_TRUE(fs_.faults().stopped());
+}
+
+TEST_F(CrashTest, BitsFlipWhenReadAndAtRest) {
+  CreateDurable("/a", std::string(8, '\0'));
+  auto bits = [&] {
+    int set = 0;
+    for (char c : Get("/a")) set += __builtin_popcount(static_cast<unsigned char>(c));
+    return set;
+  };
+  fs_.faults().FlipReads("a", 1, 7);
+  EXPECT_EQ(bits(), 0);
+  EXPECT_EQ(bits(), 1);
+  EXPECT_EQ(bits(), 0) << "the disk is as it was";
+  ASSERT_TRUE(FlipBit(fs_, "/a", 33).ok());
+  EXPECT_EQ(Get("/a")[4], 2);
+  EXPECT_EQ(bits(), 1);
+  EXPECT_FALSE(FlipBit(fs_, "/a", 64).ok());
 }
 
 // The same calls on a plain string, with syncs in between.

@@ -85,7 +85,39 @@ absl::Status CrashFileSystem::LeakSomeLocked(Node& node, Random& random,
       KDB_RETURN_IF_ERROR(LeakSomeLocked(*child, random, seen));
     }
   }
-  return random.OneIn(2) ? SyncNamesLocked(node) : absl::OkStatus();
+  switch (random.Uniform(3)) {
+    case 0:
+      return absl::OkStatus();
+    case 1:
+      return SyncNamesLocked(node);
+    default:
+      return SyncSomeNamesLocked(node, random);
+  }
+}
+
+// Each change of a name by itself, whatever came before it. A rename within a directory is one
+// change: a journaling file system never loses the file between its names.
+absl::Status CrashFileSystem::SyncSomeNamesLocked(Node& dir, Random& random) {
+  const Names before = dir.on_disk;
+  auto moves = [&](const std::shared_ptr<Node>& node) {
+    return std::any_of(dir.names.begin(), dir.names.end(), [&](const auto& entry) {
+      auto there = dir.on_disk.find(entry.first);
+      return entry.second == node && (there == dir.on_disk.end() || there->second != node);
+    });
+  };
+  for (const auto& [name, node] : dir.names) {
+    auto old = before.find(name);
+    const bool changed = old == before.end() || old->second != node;
+    const bool in_the_way = old != before.end() && moves(old->second);
+    if (changed && !in_the_way && random.OneIn(2)) {
+      KDB_RETURN_IF_ERROR(PublishLocked(dir, name, node));
+    }
+  }
+  for (const auto& [name, node] : before) {
+    const bool removed = !dir.names.contains(name) && dir.on_disk.contains(name);
+    if (removed && !moves(node) && random.OneIn(2)) KDB_RETURN_IF_ERROR(UnpublishLocked(dir, name));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CrashFileSystem::PowerOff(Random* random) {

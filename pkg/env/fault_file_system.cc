@@ -1,5 +1,7 @@
 #include "pkg/env/fault_file_system.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "pkg/base/status.h"
@@ -16,7 +18,9 @@ class FaultFile : public File {
 
   absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t n, char* out) const override {
     KDB_RETURN_IF_ERROR(plan_.Check(FsOp::kRead, path_));
-    return base_->ReadAt(offset, n, out);
+    KDB_ASSIGN_OR_RETURN(n, base_->ReadAt(offset, n, out));
+    plan_.Corrupt(path_, out, n);
+    return n;
   }
   absl::Status WriteAt(uint64_t offset, std::string_view data) override {
     KDB_RETURN_IF_ERROR(plan_.Check(FsOp::kWrite, path_));
@@ -118,7 +122,12 @@ void FaultPlan::SetHook(Hook hook) {
 
 void FaultPlan::Fail(FsOp op, std::string part, uint64_t skip, absl::Status error, uint64_t count) {
   MutexLock lock(mu_);
-  rules_.push_back({op, std::move(part), skip, count, std::move(error)});
+  rules_.push_back({std::move(part), skip, count, op, std::move(error)});
+}
+
+void FaultPlan::FlipReads(std::string part, uint64_t skip, uint64_t seed, uint64_t count) {
+  MutexLock lock(mu_);
+  flips_.push_back({{std::move(part), skip, count, FsOp::kRead, {}}, Random(seed)});
 }
 
 void FaultPlan::StopAfter(uint64_t n) {
@@ -131,6 +140,7 @@ void FaultPlan::Clear() {
   MutexLock lock(mu_);
   hook_ = nullptr;
   rules_.clear();
+  flips_.clear();
   stop_at_ = UINT64_MAX;
   stopped_ = false;
 }
@@ -145,17 +155,32 @@ bool FaultPlan::stopped() const {
   return stopped_;
 }
 
+bool FaultPlan::Rule::Matches(const std::string& path) {
+  if (path.find(part) == std::string::npos) return false;
+  if (skip > 0) {
+    --skip;
+    return false;
+  }
+  if (count == 0) return false;
+  --count;
+  return true;
+}
+
 absl::Status FaultPlan::CheckRulesLocked(FsOp op, const std::string& path) {
   for (Rule& rule : rules_) {
-    if (rule.op != op || path.find(rule.part) == std::string::npos) continue;
-    if (rule.skip > 0) {
-      --rule.skip;
-    } else if (rule.count > 0) {
-      --rule.count;
-      return rule.error;
-    }
+    if (rule.op == op && rule.Matches(path)) return rule.error;
   }
   return absl::OkStatus();
+}
+
+void FaultPlan::Corrupt(const std::string& path, char* bytes, size_t n) {
+  if (n == 0) return;
+  MutexLock lock(mu_);
+  for (Flip& flip : flips_) {
+    if (!flip.when.Matches(path)) continue;
+    const uint64_t bit = flip.random.Uniform(n * 8);
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+  }
 }
 
 absl::Status FaultPlan::Check(FsOp op, const std::string& path) {
@@ -173,6 +198,16 @@ absl::Status FaultPlan::Check(FsOp op, const std::string& path) {
 
 std::unique_ptr<FileSystem> NewFaultFileSystem(FileSystem& base, FaultPlan& plan) {
   return std::make_unique<FaultFileSystem>(base, plan);
+}
+
+absl::Status FlipBit(FileSystem& fs, const std::string& path, uint64_t bit) {
+  KDB_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Open(path, OpenMode::kReadWrite));
+  char byte = 0;
+  KDB_ASSIGN_OR_RETURN(size_t n, file->ReadAt(bit / 8, 1, &byte));
+  if (n == 0) return absl::OutOfRangeError(fmt::format("{} has no bit {}", path, bit));
+  byte = static_cast<char>(byte ^ (1 << (bit % 8)));
+  KDB_RETURN_IF_ERROR(file->WriteAt(bit / 8, {&byte, 1}));
+  return file->Sync();
 }
 
 }  // namespace kdb

@@ -1,4 +1,4 @@
-// A file system whose calls fail on demand.
+// A file system whose calls fail, and whose bits rot, on demand.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pkg/base/mutex.h"
+#include "pkg/base/random.h"
 #include "pkg/env/file_system.h"
 
 namespace kdb {
@@ -33,7 +34,8 @@ enum class FsOp {
 // Which calls fail, and how. Thread-safe.
 class FaultPlan {
  public:
-  // Asked before every call; its error is returned instead of making the call.
+  // Asked before every call; its error is returned instead of making the call. One that blocks is a
+  // disk that stalls.
   using Hook = std::function<absl::Status(FsOp op, const std::string& path)>;
 
   // Replaces the hook; null removes it.
@@ -41,6 +43,9 @@ class FaultPlan {
   // Of the calls of `op` on a path that contains `part`, lets `skip` pass and fails the next
   // (`count` of them). Rules add up; Clear removes them.
   void Fail(FsOp op, std::string part, uint64_t skip, absl::Status error, uint64_t count = 1);
+  // Of the reads of a path that contains `part`, lets `skip` pass and flips a bit, drawn from
+  // `seed`, in what the next `count` of them return. The disk stays as it is.
+  void FlipReads(std::string part, uint64_t skip, uint64_t seed, uint64_t count = 1);
   // Lets `n` more calls that change something pass; afterwards every call fails: the process is
   // as good as dead. For enumerating crash points.
   void StopAfter(uint64_t n);
@@ -52,14 +57,23 @@ class FaultPlan {
   bool stopped() const;
 
   absl::Status Check(FsOp op, const std::string& path);
+  // What a read returned.
+  void Corrupt(const std::string& path, char* bytes, size_t n);
 
  private:
   struct Rule {
-    FsOp op;
+    // Counts a call of `path` down; true: it is its turn.
+    bool Matches(const std::string& path);
+
     std::string part;
     uint64_t skip;
     uint64_t count;
+    FsOp op;
     absl::Status error;
+  };
+  struct Flip {
+    Rule when;
+    Random random;
   };
 
   absl::Status CheckRulesLocked(FsOp op, const std::string& path)
@@ -68,6 +82,7 @@ class FaultPlan {
   mutable Mutex mu_;
   Hook hook_ ABSL_GUARDED_BY(mu_);
   std::vector<Rule> rules_ ABSL_GUARDED_BY(mu_);
+  std::vector<Flip> flips_ ABSL_GUARDED_BY(mu_);
   uint64_t changes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t stop_at_ ABSL_GUARDED_BY(mu_) = UINT64_MAX;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
@@ -75,5 +90,8 @@ class FaultPlan {
 
 // `base` and `plan` outlive it and its files.
 std::unique_ptr<FileSystem> NewFaultFileSystem(FileSystem& base, FaultPlan& plan);
+
+// Bit rot: flips bit `bit` of the file, counted from its start.
+absl::Status FlipBit(FileSystem& fs, const std::string& path, uint64_t bit);
 
 }  // namespace kdb

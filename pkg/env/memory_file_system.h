@@ -25,7 +25,7 @@ class MemoryFileSystem : public FileSystem {
   // are ABORTED). Clears the fault plan.
   void Crash();
   // As above, but a random part of what was not synced survives: 512-byte sectors of writes in any
-  // order, a file's new size, the changes of names of a directory (all or none).
+  // order, a file's new size, changes of names in any order.
   void Crash(Random& random);
 
   FaultPlan& faults() { return faults_; }

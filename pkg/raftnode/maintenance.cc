@@ -39,12 +39,19 @@ void Maintenance::OnTick(Clock::Duration now) {
   if (due && !flushing_ && now >= next_flush_) StartFlush(now);
   if (unprepared_bytes_ >= options_.wal.segment_bytes / 4) {
     unprepared_bytes_ = 0;
-    // Not done in time, Append does it itself.
-    role_.Post([this] { log_.Prepare().IgnoreError(); });
+    role_.Post([this] { PrepareSegment(); });
   }
   if (now < next_space_check_) return;
   next_space_check_ = now + kSpaceCheckInterval;
   role_.Post([this] { CheckSpace(); });
+}
+
+void Maintenance::PrepareSegment() {
+  absl::Status status = log_.Prepare();
+  // Not done in time, or for want of room, Append does it itself.
+  if (status.ok() || absl::IsResourceExhausted(status)) return;
+  events_.OnFailed(absl::Status(
+      status.code(), fmt::format("preparing the log: {}", std::string(status.message()))));
 }
 
 void Maintenance::StartFlush(Clock::Duration now) {

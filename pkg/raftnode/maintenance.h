@@ -37,6 +37,7 @@ class Maintenance {
  private:
   void StartFlush(Clock::Duration now);
   // Background role.
+  void PrepareSegment();
   void CheckSpace();
 
   const Options& options_;
