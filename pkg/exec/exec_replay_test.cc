@@ -38,7 +38,7 @@ class Replica {
 
   // Index of the last entry applied; 0: none.
   uint64_t applied() const {
-    return storage::ReadSystemRecord(shard_.engine(), false).value().applied_index;
+    return storage::ReadSystemRecord(shard_.engine()).value().applied_index;
   }
   std::vector<std::string> Apply(uint64_t index, const LogEntry& entry) {
     std::vector<std::string> replies;

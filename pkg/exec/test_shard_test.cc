@@ -75,7 +75,7 @@ absl::StatusOr<int64_t> TestShard::EarliestExpiry() {
 void TestShard::Recover() {
   batch_open_ = false;
   overlay_.Clear();
-  rev_ = ReadSystemRecord(*engine_, false).value().rev;
+  rev_ = ReadSystemRecord(*engine_).value().rev;
   counts_ = TestCounts();
   std::string end;
   SlotPrefix(shard::kSlots, &end);

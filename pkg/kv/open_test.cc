@@ -88,7 +88,7 @@ TEST_F(OpenTest, RepliesThatDoNotBelongToTheirSession) {
 }
 
 TEST_F(OpenTest, ANewerApplyLevel) {
-  auto system = storage::ReadSystemRecord(replica_.engine(), false);
+  auto system = storage::ReadSystemRecord(replica_.engine());
   ASSERT_TRUE(system.ok());
   system->apply_level = 99;
   Put(storage::SystemRecordKey(), storage::EncodeSystemRecord(*system));

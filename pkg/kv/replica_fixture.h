@@ -36,6 +36,7 @@ class FullDiskEngine final : public storage::Engine {
   absl::StatusOr<bool> GetPersisted(std::string_view key, std::string* value) const override;
   absl::Status Flush() override;
   absl::Status Checkpoint(const std::string& dir) override;
+  absl::StatusOr<std::unique_ptr<storage::Copy>> OpenCopy(const std::string& dir) const override;
   uint64_t ApproximateBytes() const override;
   uint64_t UnflushedRangeDeletes() const override;
 

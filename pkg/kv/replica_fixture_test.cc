@@ -54,6 +54,10 @@ absl::Status FullDiskEngine::Flush() {
   return memory_->Flush();
 }
 absl::Status FullDiskEngine::Checkpoint(const std::string& dir) { return memory_->Checkpoint(dir); }
+absl::StatusOr<std::unique_ptr<storage::Copy>> FullDiskEngine::OpenCopy(
+    const std::string& dir) const {
+  return memory_->OpenCopy(dir);
+}
 uint64_t FullDiskEngine::ApproximateBytes() const { return memory_->ApproximateBytes(); }
 uint64_t FullDiskEngine::UnflushedRangeDeletes() const { return memory_->UnflushedRangeDeletes(); }
 

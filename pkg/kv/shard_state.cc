@@ -62,7 +62,7 @@ ShardStateImpl::ShardStateImpl(const ShardOptions& options, GroupRecord group,
 
 absl::Status ShardStateImpl::Load() {
   auto state = std::make_unique<State>();
-  KDB_ASSIGN_OR_RETURN(state->system, storage::ReadSystemRecord(engine_, false));
+  KDB_ASSIGN_OR_RETURN(state->system, storage::ReadSystemRecord(engine_));
   KDB_RETURN_IF_ERROR(CheckGroup(group_, state->system, engine_));
   if (state->system.apply_level > options_.known_apply_level) {
     return absl::FailedPreconditionError(
@@ -88,7 +88,7 @@ raftnode::AppliedState ShardStateImpl::applied() const {
 }
 
 absl::StatusOr<raft::Index> ShardStateImpl::PersistedIndex() const {
-  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_, true));
+  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadPersistedSystemRecord(engine_));
   return record.applied_index;
 }
 

@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<CatalogState>> CatalogState::Open(
 }
 
 absl::Status CatalogState::Load(const catalog::BirthCertificate& birth) {
-  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_, false));
+  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_));
   std::string bytes;
   KDB_ASSIGN_OR_RETURN(bool found, engine_.Get(kStateKey, &bytes));
   const raftnode::Membership born = raftnode::BirthMembership(birth);
@@ -167,7 +167,7 @@ absl::Status CatalogState::Write(const Staged& staged) {
 }
 
 absl::StatusOr<raft::Index> CatalogState::PersistedIndex() const {
-  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadSystemRecord(engine_, true));
+  KDB_ASSIGN_OR_RETURN(storage::SystemRecord record, storage::ReadPersistedSystemRecord(engine_));
   return record.applied_index;
 }
 

@@ -145,7 +145,7 @@ TEST_F(CatalogStateTest, ALevelIsRaisedForEver) {
                                                      EntryOf(2, EncodeCommand(lower))};
   ASSERT_TRUE((*newer)->Apply(log, &results).ok());
   EXPECT_EQ(DecodeResult(results[0])->code(), 0);
-  EXPECT_EQ(storage::ReadSystemRecord(*engine_, false)->apply_level, kApplyLevel + 1);
+  EXPECT_EQ(storage::ReadSystemRecord(*engine_)->apply_level, kApplyLevel + 1);
   EXPECT_TRUE(absl::IsFailedPrecondition(Open().status()));
   EXPECT_TRUE(CatalogState::Open(MetaBirth(), *engine_, nullptr, kApplyLevel + 1).ok());
 }

@@ -5,6 +5,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -130,15 +131,38 @@ class RocksSnapshot final : public storage::Reader {
   rocksdb::ReadOptions options_;
 };
 
+class RocksCopy final : public storage::Copy {
+ public:
+  RocksCopy(std::shared_ptr<rocksdb::Env> env, std::unique_ptr<rocksdb::DB> db)
+      : env_(std::move(env)), db_(std::move(db)) {}
+
+  absl::StatusOr<bool> Get(std::string_view key, std::string* value) const override {
+    return GetFrom(*db_, {}, key, value);
+  }
+  std::unique_ptr<storage::Iterator> NewIterator(std::string_view lower,
+                                                 std::string_view upper) const override {
+    return std::make_unique<RocksIterator>(*db_, rocksdb::ReadOptions(), lower, upper);
+  }
+  absl::Status Verify() const override {
+    return FromRocks(db_->VerifyFileChecksums(rocksdb::ReadOptions()));
+  }
+
+ private:
+  const std::shared_ptr<rocksdb::Env> env_;
+  const std::unique_ptr<rocksdb::DB> db_;
+};
+
 class RocksEngine final : public storage::Engine {
  public:
-  RocksEngine(FileSystem& fs, std::string dir, std::unique_ptr<rocksdb::Env> env)
-      : fs_(fs), dir_(std::move(dir)), env_(std::move(env)) {
+  RocksEngine(FileSystem& fs, std::string dir, std::shared_ptr<rocksdb::Env> env,
+              rocksdb::Options options)
+      : fs_(fs), dir_(std::move(dir)), env_(std::move(env)), options_(std::move(options)) {
+    options_.env = env_.get();
     write_options_.disableWAL = true;
   }
 
-  absl::Status Open(rocksdb::Options options) {
-    options.env = env_.get();
+  absl::Status Open() {
+    rocksdb::Options options = options_;
     options.listeners.push_back(flushes_);
     rocksdb::DB* db = nullptr;
     rocksdb::Status status = rocksdb::DB::Open(options, dir_, &db);
@@ -193,6 +217,12 @@ class RocksEngine final : public storage::Engine {
     // RocksDB syncs the files and `dir`, and renames `dir` into place, but leaves its name
     // unsynced.
     return fs_.SyncDir(ParentOf(dir));
+  }
+
+  absl::StatusOr<std::unique_ptr<storage::Copy>> OpenCopy(const std::string& dir) const override {
+    rocksdb::DB* db = nullptr;
+    KDB_RETURN_IF_ERROR(FromRocks(rocksdb::DB::OpenForReadOnly(options_, dir, &db)));
+    return std::make_unique<RocksCopy>(env_, std::unique_ptr<rocksdb::DB>(db));
   }
 
   uint64_t ApproximateBytes() const override {
@@ -255,7 +285,8 @@ class RocksEngine final : public storage::Engine {
 
   FileSystem& fs_;
   const std::string dir_;
-  const std::unique_ptr<rocksdb::Env> env_;
+  const std::shared_ptr<rocksdb::Env> env_;  // shared with copies
+  rocksdb::Options options_;
   // Shared with RocksDB, whose interface asks for it.
   const std::shared_ptr<FlushTracker> flushes_ = std::make_shared<FlushTracker>();
   rocksdb::WriteOptions write_options_;
@@ -293,6 +324,8 @@ rocksdb::Options RocksOptions(const Options& options) {
   rocksdb::Options rocks;
   rocks.create_if_missing = true;
   rocks.paranoid_checks = true;
+  // Of whole files, for copies on their way to other members.
+  rocks.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   rocks.write_buffer_size = options.memtable_bytes;
   rocks.max_write_buffer_number = 2;
   rocks.max_background_jobs = options.background_jobs;
@@ -327,8 +360,8 @@ absl::StatusOr<std::unique_ptr<storage::Engine>> OpenRocksEngine(FileSystem& fs,
                                                                  const Options& options) {
   KDB_RETURN_IF_ERROR(CreateDirs(fs, dir));
   auto engine = std::make_unique<RocksEngine>(
-      fs, dir, rocksdb::NewCompositeEnv(std::make_shared<EnvAdapter>(fs)));
-  absl::Status status = engine->Open(RocksOptions(options));
+      fs, dir, rocksdb::NewCompositeEnv(std::make_shared<EnvAdapter>(fs)), RocksOptions(options));
+  absl::Status status = engine->Open();
   if (absl::IsDataLoss(status)) {
     return absl::DataLossError(fmt::format(
         "cannot open the database in {}: {}. If another process has it open, stop that; "

@@ -59,6 +59,13 @@ class WriteBatch {
 // A consistent view; lives at most as long as its engine. Thread-safe.
 using Snapshot = Reader;
 
+// A directory that Checkpoint made, opened for reading alone.
+class Copy : public Reader {
+ public:
+  // Reads all of it. DATA_LOSS: it is not what was written.
+  virtual absl::Status Verify() const = 0;
+};
+
 // Thread-safe; Write from one thread at a time. Errors: DATA_LOSS (I/O, corruption),
 // RESOURCE_EXHAUSTED (disk full).
 class Engine : public Reader {
@@ -72,6 +79,8 @@ class Engine : public Reader {
   virtual absl::Status Flush() = 0;
   // A durable copy of the present state in the new directory `dir` (hard links where possible).
   virtual absl::Status Checkpoint(const std::string& dir) = 0;
+  // A copy that this or another engine of its kind made.
+  virtual absl::StatusOr<std::unique_ptr<Copy>> OpenCopy(const std::string& dir) const = 0;
   virtual uint64_t ApproximateBytes() const = 0;
   // Range deletions written and not yet flushed. The engine keeps them few, where they are dear
   // (design 2): Write starts a flush.

@@ -159,13 +159,13 @@ TEST_P(EngineContract, CountsRangeDeletesUntilTheyAreFlushed) {
 }
 
 TEST_P(EngineContract, KeepsTheSystemRecord) {
-  EXPECT_EQ(ReadSystemRecord(engine(), false).value(), SystemRecord{});
+  EXPECT_EQ(ReadSystemRecord(engine()).value(), SystemRecord{});
   SystemRecord record{7, 3, "members", 123456, 99, 1};
   Put(SystemRecordKey(), EncodeSystemRecord(record));
-  EXPECT_EQ(ReadSystemRecord(engine(), false).value(), record);
-  EXPECT_EQ(ReadSystemRecord(engine(), true).value(), SystemRecord{});
+  EXPECT_EQ(ReadSystemRecord(engine()).value(), record);
+  EXPECT_EQ(ReadPersistedSystemRecord(engine()).value(), SystemRecord{});
   ASSERT_TRUE(engine().Flush().ok());
-  EXPECT_EQ(ReadSystemRecord(engine(), true).value(), record);
+  EXPECT_EQ(ReadPersistedSystemRecord(engine()).value(), record);
 }
 
 // Every write says its number; after a crash the state must be that of exactly one number, at least

@@ -1,8 +1,11 @@
 #include "pkg/storage/memory_engine.h"
 
+#include <utility>
 #include <vector>
 
 #include "pkg/base/mutex.h"
+#include "pkg/base/status.h"
+#include "pkg/storage/memory_copy.h"
 #include "pkg/storage/persistent_map.h"
 
 namespace kdb::storage {
@@ -66,6 +69,10 @@ class MapSnapshot final : public Reader {
 
 class Memory final : public MemoryEngine {
  public:
+  Memory(FileSystem* files, PersistentMap map) : files_(files) {
+    versions_.push_back({.map = std::move(map)});
+  }
+
   absl::StatusOr<bool> Get(std::string_view key, std::string* value) const override {
     return GetFrom(Present().map, key, value);
   }
@@ -105,8 +112,13 @@ class Memory final : public MemoryEngine {
     return absl::OkStatus();
   }
 
-  absl::Status Checkpoint(const std::string&) override {
-    return absl::UnimplementedError("a memory engine has no files");
+  absl::Status Checkpoint(const std::string& dir) override {
+    if (files_ == nullptr) return absl::UnimplementedError("this engine has no files");
+    return WriteMemoryCopy(*files_, dir, Present().map);
+  }
+  absl::StatusOr<std::unique_ptr<Copy>> OpenCopy(const std::string& dir) const override {
+    if (files_ == nullptr) return absl::UnimplementedError("this engine has no files");
+    return OpenMemoryCopy(*files_, dir);
   }
   uint64_t ApproximateBytes() const override { return Present().map.bytes(); }
   uint64_t UnflushedRangeDeletes() const override { return Present().range_deletes; }
@@ -151,13 +163,24 @@ class Memory final : public MemoryEngine {
     versions_.resize(kept);
   }
 
+  FileSystem* const files_;
   mutable Mutex mu_;
   // The flushed version, then one per Write since; the last is the present.
-  std::vector<Version> versions_ ABSL_GUARDED_BY(mu_) = std::vector<Version>(1);
+  std::vector<Version> versions_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace
 
-std::unique_ptr<MemoryEngine> NewMemoryEngine() { return std::make_unique<Memory>(); }
+std::unique_ptr<MemoryEngine> NewMemoryEngine(FileSystem* files) {
+  return std::make_unique<Memory>(files, PersistentMap());
+}
+
+absl::StatusOr<std::unique_ptr<MemoryEngine>> OpenMemoryEngine(FileSystem& files,
+                                                               const std::string& dir) {
+  absl::StatusOr<PersistentMap> map = ReadMemoryCopy(files, dir);
+  if (absl::IsNotFound(map.status())) map = PersistentMap();
+  KDB_RETURN_IF_ERROR(map.status());
+  return std::make_unique<Memory>(&files, *std::move(map));
+}
 
 }  // namespace kdb::storage

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "absl/status/statusor.h"
 #include "pkg/base/random.h"
+#include "pkg/env/file_system.h"
 #include "pkg/storage/engine.h"
 
 namespace kdb::storage {
@@ -16,6 +19,11 @@ class MemoryEngine : public Engine {
   virtual void Crash(Random& random) = 0;
 };
 
-std::unique_ptr<MemoryEngine> NewMemoryEngine();
+// Empty; its copies are files of `files`, which outlives it.
+std::unique_ptr<MemoryEngine> NewMemoryEngine(FileSystem* files = nullptr);
+// Begins with the copy in `dir` if there is one there: of a snapshot that was installed. DATA_LOSS:
+// it is damaged.
+absl::StatusOr<std::unique_ptr<MemoryEngine>> OpenMemoryEngine(FileSystem& files,
+                                                               const std::string& dir);
 
 }  // namespace kdb::storage

@@ -12,6 +12,11 @@ namespace {
 constexpr uint8_t kVersion = 1;
 constexpr size_t kChecksumBytes = sizeof(uint32_t);
 
+absl::StatusOr<SystemRecord> Decode(const absl::StatusOr<bool>& found, std::string_view bytes) {
+  if (!found.ok()) return found.status();
+  return *found ? DecodeSystemRecord(bytes) : SystemRecord{};
+}
+
 }  // namespace
 
 std::string_view SystemRecordKey() { return std::string_view("\xFF\xFF\x00", 3); }
@@ -54,13 +59,16 @@ absl::StatusOr<SystemRecord> DecodeSystemRecord(std::string_view bytes) {
   return record;
 }
 
-absl::StatusOr<SystemRecord> ReadSystemRecord(const Engine& engine, bool persisted) {
+absl::StatusOr<SystemRecord> ReadSystemRecord(const Reader& reader) {
   std::string bytes;
-  auto found = persisted ? engine.GetPersisted(SystemRecordKey(), &bytes)
-                         : engine.Get(SystemRecordKey(), &bytes);
-  if (!found.ok()) return found.status();
-  if (!*found) return SystemRecord{};
-  return DecodeSystemRecord(bytes);
+  const absl::StatusOr<bool> found = reader.Get(SystemRecordKey(), &bytes);
+  return Decode(found, bytes);
+}
+
+absl::StatusOr<SystemRecord> ReadPersistedSystemRecord(const Engine& engine) {
+  std::string bytes;
+  const absl::StatusOr<bool> found = engine.GetPersisted(SystemRecordKey(), &bytes);
+  return Decode(found, bytes);
 }
 
 }  // namespace kdb::storage

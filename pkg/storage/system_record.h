@@ -28,8 +28,9 @@ std::string_view SystemRecordKey();
 std::string EncodeSystemRecord(const SystemRecord& record);
 // DATA_LOSS on bytes that Encode did not write or that a newer version wrote.
 absl::StatusOr<SystemRecord> DecodeSystemRecord(std::string_view bytes);
-// The record of an engine; a default one when the engine is empty. `persisted`: what a crash would
-// keep.
-absl::StatusOr<SystemRecord> ReadSystemRecord(const Engine& engine, bool persisted);
+// The record of an engine, or a view of one; a default one when it is empty.
+absl::StatusOr<SystemRecord> ReadSystemRecord(const Reader& reader);
+// What a crash would keep.
+absl::StatusOr<SystemRecord> ReadPersistedSystemRecord(const Engine& engine);
 
 }  // namespace kdb::storage

@@ -72,7 +72,7 @@ bool Cluster::Settled() const {
   for (const auto& server : servers_) {
     if (!server->running()) return false;
     raft::RaftStatus status = server->replica().RaftStatus();
-    auto record = storage::ReadSystemRecord(server->engine(), false);
+    auto record = storage::ReadSystemRecord(server->engine());
     if (!record.ok() || record->applied_index != status.last_index) return false;
     if (applied.value_or(record->applied_index) != record->applied_index) return false;
     applied = record->applied_index;

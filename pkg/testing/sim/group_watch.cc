@@ -40,7 +40,7 @@ void GroupWatch::Observed(const raft::RaftStatus& status) {
 }
 
 void GroupWatch::Applied(raft::NodeId id, const storage::Engine& engine) {
-  absl::StatusOr<storage::SystemRecord> record = storage::ReadSystemRecord(engine, false);
+  absl::StatusOr<storage::SystemRecord> record = storage::ReadSystemRecord(engine);
   KDB_CHECK(record.ok(), "replica {}: {}", id, record.status().ToString());
   auto [at, fresh] = applied_.try_emplace(
       record->applied_index,

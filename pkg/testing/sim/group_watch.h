@@ -63,6 +63,9 @@ class WatchedEngine final : public storage::Engine {
   }
   absl::Status Flush() override { return memory_->Flush(); }
   absl::Status Checkpoint(const std::string& dir) override { return memory_->Checkpoint(dir); }
+  absl::StatusOr<std::unique_ptr<storage::Copy>> OpenCopy(const std::string& dir) const override {
+    return memory_->OpenCopy(dir);
+  }
   uint64_t ApproximateBytes() const override { return memory_->ApproximateBytes(); }
   uint64_t UnflushedRangeDeletes() const override { return memory_->UnflushedRangeDeletes(); }
 
