@@ -8,8 +8,8 @@
 #include <deque>
 #include <vector>
 
+#include "pkg/base/gated_executor.h"
 #include "pkg/base/mutex.h"
-#include "pkg/raftnode/gated_executor.h"
 #include "pkg/raftnode/node_metrics.h"
 #include "pkg/raftnode/proposals.h"
 #include "pkg/raftnode/read_queue.h"

@@ -26,8 +26,23 @@ Identity DataDirectory::identity() const {
 
 absl::Status DataDirectory::OnStrand(absl::AnyInvocable<absl::Status()> task) {
   std::promise<absl::Status> promise;
-  strand_->Post([&] { promise.set_value(task()); });
+  strand_->Post([&] {
+    promise.set_value(closed_ ? absl::UnavailableError("the server is stopping") : task());
+  });
   return promise.get_future().get();
+}
+
+void DataDirectory::RestartLater(std::function<void(const Identity&)> restart) {
+  strand_->Post([this, restart = std::move(restart)] {
+    if (!closed_) restart(identity());
+  });
+}
+
+void DataDirectory::Close() {
+  OnStrand([this] {
+    closed_ = true;
+    return absl::OkStatus();
+  }).IgnoreError();
 }
 
 absl::Status DataDirectory::StartIfBorn(const Start& start) {

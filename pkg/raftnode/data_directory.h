@@ -30,6 +30,11 @@ class DataDirectory {
   // Accepts a certificate durably, as raftnode::AcceptBirth, and starts the member unless it runs.
   // Blocks.
   absl::Status AcceptBirth(const catalog::BirthCertificate& certificate, const Start& start);
+  // Runs `restart`, which stops the member and starts it again, behind what is under way. Returns
+  // at once.
+  void RestartLater(std::function<void(const Identity&)> restart);
+  // Waits for what is under way; nothing starts any more: calls answer UNAVAILABLE.
+  void Close();
 
  private:
   DataDirectory(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
@@ -42,7 +47,9 @@ class DataDirectory {
   FileSystem& fs_;
   const std::string path_;
   std::unique_ptr<FileLock> lock_;
-  bool started_ = false;  // the strand's
+  // The strand's.
+  bool started_ = false;
+  bool closed_ = false;
 
   mutable Mutex mu_;
   Identity identity_ ABSL_GUARDED_BY(mu_);

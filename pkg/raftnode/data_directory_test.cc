@@ -55,6 +55,26 @@ TEST_F(DataDirectoryTest, ABirthStartsTheMemberOnce) {
   EXPECT_EQ(directory->identity().self()->id(), 1u);
 }
 
+TEST_F(DataDirectoryTest, ARestartRunsBehindWhatIsUnderWay) {
+  auto directory = Open();
+  ASSERT_TRUE(directory->AcceptBirth(Certificate(*directory), start_).ok());
+  int restarts = 0;
+  directory->RestartLater(
+      [&](const Identity& identity) { restarts += identity.birth.has_value(); });
+  directory->Close();
+  EXPECT_EQ(restarts, 1);
+}
+
+TEST_F(DataDirectoryTest, NothingStartsOnceItIsClosed) {
+  auto directory = Open();
+  directory->Close();
+  directory->RestartLater([](const Identity&) { ADD_FAILURE(); });
+  EXPECT_TRUE(absl::IsUnavailable(directory->AcceptBirth(Certificate(*directory), start_)));
+  EXPECT_EQ(starts_, 0);
+  EXPECT_FALSE(directory->identity().birth.has_value());
+  directory->Close();
+}
+
 TEST_F(DataDirectoryTest, ABornDirectoryStartsAfterAPowerFailure) {
   auto directory = Open();
   ASSERT_TRUE(directory->AcceptBirth(Certificate(*directory), start_).ok());

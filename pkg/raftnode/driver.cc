@@ -34,7 +34,8 @@ raft::Config CoreConfig(const Options& options, raft::NodeId id) {
 
 LogBudget MakeBudget(const Options& options, const wal::Recovered& recovered, raft::Index applied,
                      Clock::Duration now) {
-  return LogBudget({options.log_keep_bytes, options.flush_log_bytes, options.flush_interval},
+  return LogBudget({options.log_keep_bytes, options.log_hold_bytes, options.flush_log_bytes,
+                    options.flush_interval},
                    recovered.first_index, recovered.last_index, applied, now);
 }
 
@@ -126,7 +127,23 @@ void Driver::NoteApplied() {
   raft::Index applied = applier_.applied();
   if (applied == std::exchange(noted_applied_, applied)) return;
   raft_.Applied(applied);
-  SetTrouble(Trouble::kSnapshotNeeded, "");
+  if (snapshot_needed_ != 0 && applied >= snapshot_needed_) {
+    snapshot_needed_ = 0;
+    SetTrouble(Trouble::kSnapshotNeeded, "");
+    observer_.OnSnapshotNeeded(std::nullopt);
+  }
+}
+
+void Driver::NeedSnapshot(raft::Index index) {
+  metrics_.snapshot_needed.Increment();
+  snapshot_needed_ = index;
+  SetTrouble(Trouble::kSnapshotNeeded,
+             fmt::format("the leader's log begins behind index {}: a snapshot is needed", index));
+  observer_.OnSnapshotNeeded(index);
+}
+
+void Driver::HoldLog(raft::Index index) {
+  PostEvent([this, index] { maintenance_.Hold(index); });
 }
 
 void Driver::OnTrouble(Trouble trouble, std::string why) {
@@ -285,12 +302,7 @@ void Driver::ProcessReady() {
         applier_.SubmitReads(*std::move(batch));
     }
     for (uint64_t context : ready.failed_reads) reads_.RoundLost(context);
-    if (ready.snapshot) {
-      metrics_.snapshot_needed.Increment();
-      SetTrouble(Trouble::kSnapshotNeeded,
-                 fmt::format("the leader's log begins behind index {}: a snapshot is needed",
-                             ready.snapshot->index));
-    }
+    if (ready.snapshot) NeedSnapshot(ready.snapshot->index);
     NoteLeadership();
     reads_.StartRound(raft_);
   }

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "pkg/base/gated_executor.h"
 #include "pkg/base/mutex.h"
 #include "pkg/raftnode/applier.h"
 #include "pkg/raftnode/committed_feed.h"
-#include "pkg/raftnode/gated_executor.h"
 #include "pkg/raftnode/log_cache.h"
 #include "pkg/raftnode/log_writer.h"
 #include "pkg/raftnode/mailbox.h"
@@ -53,6 +53,7 @@ class Driver final : private RoleEvents {
   Mailbox& mailbox() { return mailbox_; }
   Admission& admission() { return admission_; }
   const NodeMetrics& metrics() const { return metrics_; }
+  void HoldLog(raft::Index index);
   raft::RaftStatus Status() const;
 
   void Start();
@@ -79,6 +80,7 @@ class Driver final : private RoleEvents {
 
   void ProcessReady();
   void Persist(raft::Ready& ready);
+  void NeedSnapshot(raft::Index index);
   void NoteLeadership();
 
   void Tick();
@@ -124,6 +126,7 @@ class Driver final : private RoleEvents {
   Leadership leadership_;
   std::map<Trouble, std::string> troubles_;
   Clock::Duration next_tick_{0};
+  raft::Index snapshot_needed_ = 0;  // of at least this index; 0: none is
   bool stalled_ = false;
   bool failed_ = false;
 

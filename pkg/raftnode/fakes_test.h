@@ -13,47 +13,13 @@
 #include "pkg/base/status.h"
 #include "pkg/raftnode/role_events.h"
 #include "pkg/raftnode/transport.h"
+#include "pkg/testing/manual.h"
 #include "pkg/wal/wal.h"
 
 namespace kdb::raftnode {
 
-class ManualClock final : public Clock {
- public:
-  Duration Monotonic() const override { return now; }
-  int64_t WallMillis() const override { return 1234; }
-  Duration now{0};
-};
-
-// Runs tasks when told.
-class ManualExecutor final : public Executor {
- public:
-  void Post(Task task) override { ready_.push_back(std::move(task)); }
-  void PostAfter(std::chrono::nanoseconds delay, Task task) override {
-    delayed_.emplace(delay, std::move(task));
-  }
-  size_t Backlog() const override { return ready_.size(); }
-
-  void RunReady() {
-    while (!ready_.empty()) {
-      Task task = std::move(ready_.front());
-      ready_.pop_front();
-      task();
-    }
-  }
-  // The timer set for the shortest delay goes off.
-  bool FireTimer() {
-    if (delayed_.empty()) return false;
-    Post(std::move(delayed_.begin()->second));
-    delayed_.erase(delayed_.begin());
-    RunReady();
-    return true;
-  }
-  size_t timers() const { return delayed_.size(); }
-
- private:
-  std::deque<Task> ready_;
-  std::multimap<std::chrono::nanoseconds, Task> delayed_;
-};
+using testing::ManualClock;
+using testing::ManualExecutor;
 
 // A log in memory that writes down what is asked of it.
 class RecordingWal final : public wal::Wal {

@@ -37,10 +37,16 @@ void LogBudget::FlushBegan(Clock::Duration now) {
   last_flush_ = now;
 }
 
+bool LogBudget::MayCut(const Point& point) const {
+  const bool held = hold_ != 0 && point.index > hold_;
+  const uint64_t keep =
+      held ? std::max(options_.hold_bytes, options_.keep_bytes) : options_.keep_bytes;
+  return appended_ - point.bytes >= keep;
+}
+
 raft::Index LogBudget::CutAfterFlush(raft::Index persisted) {
   raft::Index found = 0;
-  while (!points_.empty() && points_.front().index <= persisted &&
-         appended_ - points_.front().bytes >= options_.keep_bytes) {
+  while (!points_.empty() && points_.front().index <= persisted && MayCut(points_.front())) {
     found = points_.front().index;
     points_.pop_front();
   }

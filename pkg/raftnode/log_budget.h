@@ -16,6 +16,7 @@ class LogBudget {
  public:
   struct Options {
     size_t keep_bytes = 0;
+    size_t hold_bytes = 0;  // at most, by Hold
     size_t flush_bytes = 0;
     std::chrono::nanoseconds flush_interval{0};
   };
@@ -33,6 +34,9 @@ class LogBudget {
 
   bool ShouldFlush(Clock::Duration now) const;
   void FlushBegan(Clock::Duration now);
+  // Entries behind `index` are wanted: they are kept until the next call, up to hold_bytes. 0: none
+  // are.
+  void Hold(raft::Index index) { hold_ = index; }
   // The state machine restarts from `persisted`. Returns up to where the log may be cut now; 0:
   // nothing new.
   raft::Index CutAfterFlush(raft::Index persisted);
@@ -45,6 +49,8 @@ class LogBudget {
   };
   static constexpr uint64_t kGranule = 1 << 20;
 
+  bool MayCut(const Point& point) const;
+
   const Options options_;
   uint64_t appended_ = 0;
   std::deque<Point> points_;
@@ -53,6 +59,7 @@ class LogBudget {
   size_t unflushed_bytes_ = 0;
   Clock::Duration last_flush_;
   raft::Index cut_;
+  raft::Index hold_ = 0;
 };
 
 }  // namespace kdb::raftnode

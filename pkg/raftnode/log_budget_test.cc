@@ -8,7 +8,10 @@ namespace {
 using std::chrono::seconds;
 
 constexpr size_t kMiB = 1 << 20;
-constexpr LogBudget::Options kOptions{4 * kMiB, 2 * kMiB, seconds(100)};
+constexpr LogBudget::Options kOptions{.keep_bytes = 4 * kMiB,
+                                      .hold_bytes = 8 * kMiB,
+                                      .flush_bytes = 2 * kMiB,
+                                      .flush_interval = seconds(100)};
 
 TEST(LogBudget, FlushIsDueByBytesApplied) {
   LogBudget budget(kOptions, 1, 0, 0, seconds(0));
@@ -39,6 +42,19 @@ TEST(LogBudget, CutKeepsTheTailAndWhatIsNotPersisted) {
   EXPECT_EQ(budget.CutAfterFlush(10), 6);
   budget.Appended(11, kMiB);
   EXPECT_EQ(budget.CutAfterFlush(11), 7);
+}
+
+TEST(LogBudget, WhatIsHeldIsKeptUpToABound) {
+  LogBudget budget(kOptions, 1, 0, 0, seconds(0));
+  for (raft::Index i = 1; i <= 10; ++i) budget.Appended(i, kMiB);
+  budget.Hold(3);
+  EXPECT_EQ(budget.CutAfterFlush(10), 3);
+  budget.Appended(11, kMiB);
+  EXPECT_EQ(budget.CutAfterFlush(11), 0);
+  budget.Appended(12, kMiB);  // 9 MiB are behind the fourth
+  EXPECT_EQ(budget.CutAfterFlush(12), 4);
+  budget.Hold(0);
+  EXPECT_EQ(budget.CutAfterFlush(12), 8);
 }
 
 TEST(LogBudget, LogOfBeforeTheStartIsCutAsAWhole) {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "pkg/base/clock.h"
+#include "pkg/base/gated_executor.h"
 #include "pkg/base/mutex.h"
 #include "pkg/raft/types.h"
-#include "pkg/raftnode/gated_executor.h"
 #include "pkg/raftnode/node_metrics.h"
 #include "pkg/raftnode/peer_sender.h"
 #include "pkg/raftnode/role_events.h"

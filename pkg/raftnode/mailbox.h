@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "pkg/base/gated_executor.h"
 #include "pkg/base/mutex.h"
-#include "pkg/raftnode/gated_executor.h"
 #include "pkg/raftnode/proposals.h"
 #include "pkg/raftnode/read_queue.h"
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "pkg/base/gated_executor.h"
 #include "pkg/env/file_system.h"
-#include "pkg/raftnode/gated_executor.h"
 #include "pkg/raftnode/log_budget.h"
 #include "pkg/raftnode/node_metrics.h"
 #include "pkg/raftnode/raft_node.h"
@@ -29,6 +29,7 @@ class Maintenance {
 
   void Appended(raft::Index last, size_t bytes);
   void Applied(raft::Index index, size_t bytes) { budget_.Applied(index, bytes); }
+  void Hold(raft::Index index) { budget_.Hold(index); }
   // Starts what is due.
   void OnTick(Clock::Duration now);
   // To be called on OnFlushed. Returns up to where the log may be cut; 0: nowhere.

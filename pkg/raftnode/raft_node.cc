@@ -96,6 +96,8 @@ class DrivenRaftNode final : public RaftNode {
     driver_.mailbox().Add([peer](Inbox& inbox) { inbox.unreachable.push_back(peer); });
   }
 
+  void HoldLog(raft::Index index) override { driver_.HoldLog(index); }
+
   raft::RaftStatus Status() const override { return driver_.Status(); }
 
  private:

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,8 @@ struct Options {
   size_t max_mailbox = 4096;          // proposals and reads waiting; beyond: RESOURCE_EXHAUSTED
   size_t log_cache_bytes = 32 << 20;  // newest entries kept in memory for sending
   size_t log_keep_bytes = 64 << 20;   // of applied and flushed entries, for slow followers
-  size_t flush_log_bytes = 32 << 20;  // log since the last flush of the state machine
+  size_t log_hold_bytes = size_t{4} << 30;  // at most, of what HoldLog asks for
+  size_t flush_log_bytes = 32 << 20;        // log since the last flush of the state machine
   std::chrono::seconds flush_interval{120};
   std::chrono::milliseconds mark_after{10};     // of idleness: wal::Mark
   std::chrono::milliseconds fsync_stall{1000};  // a sync that takes longer gives up leadership
@@ -63,6 +65,9 @@ class Observer {
   virtual ~Observer() = default;
   // On every change of role, term or known leader.
   virtual void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) = 0;
+  // The leader has cut entries that this member needs: a snapshot of at least this index has to be
+  // fetched and installed, before a start (snapshot/install.h). Repeated; nullopt: not any more.
+  virtual void OnSnapshotNeeded(std::optional<raft::Index> index) = 0;
   // A peer's wall clock, as it came with an answer (design 4: log time follows the median).
   virtual void OnPeerClock(raft::NodeId peer, int64_t wall_ms) = 0;
   // A change of members is committed: it is in force from now on. Not called for what the state
@@ -121,6 +126,9 @@ class RaftNode {
   virtual void Campaign() = 0;
   virtual void Deliver(std::vector<raft::Message> messages) = 0;  // from peers
   virtual void ReportUnreachable(raft::NodeId peer) = 0;
+  // Entries behind `index` will be asked for, by one who fetches a snapshot: they are not cut, up
+  // to log_hold_bytes, until the next call. 0: no more.
+  virtual void HoldLog(raft::Index index) = 0;
 
   // A copy, at most one tick old.
   virtual raft::RaftStatus Status() const = 0;

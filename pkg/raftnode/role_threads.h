@@ -13,6 +13,7 @@ struct RoleThreads {
   std::unique_ptr<Executor> log = NewThreadExecutor("log");
   std::unique_ptr<Executor> apply = NewThreadExecutor("apply");
   std::unique_ptr<Executor> background = NewThreadExecutor("background");
+  std::unique_ptr<Executor> snapshots = NewThreadExecutor("snapshots");  // not a role of the node
 
   Executors With(Executor& raft) const { return {raft, *log, *apply, *background}; }
 };

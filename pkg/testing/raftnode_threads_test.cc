@@ -64,6 +64,7 @@ class Member final : public raftnode::Transport, public raftnode::Observer {
   }
   void OnPeerClock(raft::NodeId, int64_t) override {}
   void OnMembership(const raftnode::Membership&) override {}
+  void OnSnapshotNeeded(std::optional<raft::Index>) override {}
   void OnFatal(const absl::Status& status) override { ADD_FAILURE() << status; }
   void OnDegraded(bool, const std::string&) override {}
 

@@ -50,7 +50,9 @@ server::ReplicaEnvironment SimServer::Environment() {
           .logger = obs::NullLogger(),
           .seed = world_.loop.random().Next(),
           .on_fatal = [this](const absl::Status& status) { OnFatal(status); },
-          .on_leadership = [this] { OnLeadership(); }};
+          .on_leadership = [this] { OnLeadership(); },
+          // This log is never cut: no scenario writes so much.
+          .on_snapshot_needed = [](std::optional<raft::Index>) {}};
 }
 
 void SimServer::Start() {

@@ -1,10 +1,10 @@
-#include "pkg/raftnode/gated_executor.h"
+#include "pkg/base/gated_executor.h"
 
 #include <utility>
 
 #include "pkg/base/mutex.h"
 
-namespace kdb::raftnode {
+namespace kdb {
 
 class GatedExecutor::Gate {
  public:
@@ -52,4 +52,4 @@ void GatedExecutor::PostAfter(std::chrono::nanoseconds delay, Task task) {
 
 void GatedExecutor::Close() { gate_->Close(); }
 
-}  // namespace kdb::raftnode
+}  // namespace kdb

@@ -1,4 +1,4 @@
-#include "pkg/raftnode/gated_executor.h"
+#include "pkg/base/gated_executor.h"
 
 #include <gtest/gtest.h>
 
@@ -7,13 +7,13 @@
 #include <memory>
 #include <thread>
 
-#include "pkg/raftnode/fakes_test.h"
+#include "pkg/testing/manual.h"
 
-namespace kdb::raftnode {
+namespace kdb {
 namespace {
 
 TEST(GatedExecutor, NothingRunsAfterClose) {
-  ManualExecutor executor;
+  testing::ManualExecutor executor;
   int runs = 0;
   {
     GatedExecutor gated(executor);
@@ -48,4 +48,4 @@ TEST(GatedExecutor, CloseWaitsForTheRunningTask) {
 }
 
 }  // namespace
-}  // namespace kdb::raftnode
+}  // namespace kdb

@@ -1,5 +1,5 @@
 // One role's tasks on an executor that belongs to someone else: once closed, none of them runs any
-// more, although the executor may still hold some. So a node can be destroyed while its executors
+// more, although the executor may still hold some. So their owner can be destroyed while executors
 // live on.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 #include "pkg/base/executor.h"
 
-namespace kdb::raftnode {
+namespace kdb {
 
 // Thread-safe.
 class GatedExecutor {
@@ -35,4 +35,4 @@ class GatedExecutor {
   const std::shared_ptr<Gate> gate_;
 };
 
-}  // namespace kdb::raftnode
+}  // namespace kdb
