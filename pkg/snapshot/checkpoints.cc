@@ -82,7 +82,6 @@ absl::StatusOr<Checkpoints::Copy*> Checkpoints::MakeOne() {
   }
   Copy& copy = copies_[manifest.id()];
   copy.manifest = std::move(manifest);
-  NoteOldest();
   return &copy;
 }
 
@@ -115,16 +114,15 @@ void Checkpoints::Expire() {
     if (expired) (void)RemoveTree(fs_, DirOf(it->first));
     it = expired ? copies_.erase(it) : std::next(it);
   }
-  NoteOldest();
 }
 
-void Checkpoints::NoteOldest() {
+uint64_t Checkpoints::oldest_index() const {
   uint64_t oldest = 0;
   for (const auto& [_, copy] : copies_) {
     uint64_t index = copy.manifest.meta().index();
     if (oldest == 0 || index < oldest) oldest = index;
   }
-  oldest_index_.store(oldest, std::memory_order_relaxed);
+  return oldest;
 }
 
 }  // namespace kdb::snapshot

@@ -2,7 +2,6 @@
 // fetches.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -25,8 +24,7 @@ struct CheckpointOptions {
   std::chrono::seconds keep{60};  // since the last call that used a copy
 };
 
-// Of one thread, but for oldest_index. Methods do I/O and block, Acquire for as long as making a
-// copy takes.
+// Of one thread. Methods do I/O and block, Acquire for as long as making a copy takes.
 class Checkpoints {
  public:
   // Copies the present state into the directory, which does not exist yet, durably or not (a copy
@@ -46,9 +44,8 @@ class Checkpoints {
   // At most `bytes` of a file, fewer only at its end. NOT_FOUND: there is no such copy any more.
   // DATA_LOSS: the file is not as it was.
   absl::StatusOr<std::string> Read(const std::string& id, int file, uint64_t offset, size_t bytes);
-  // The oldest index of a copy, whose fetchers need the log behind it; 0: there is no copy.
-  // Thread-safe.
-  uint64_t oldest_index() const { return oldest_index_.load(std::memory_order_relaxed); }
+  // Of a copy: its fetchers need the log behind it. 0: there is no copy.
+  uint64_t oldest_index() const;
   // Removes copies that nobody used for so long. To be called now and then.
   void Expire();
 
@@ -65,7 +62,6 @@ class Checkpoints {
   // Null: none covers that.
   Copy* Find(uint64_t min_index, const std::string& resume_id);
   std::string DirOf(const std::string& id) const { return options_.dir + "/" + id; }
-  void NoteOldest();
 
   FileSystem& fs_;
   const Clock& clock_;
@@ -73,7 +69,6 @@ class Checkpoints {
   Make make_;
   Random random_;
   std::map<std::string, Copy> copies_;  // by id
-  std::atomic<uint64_t> oldest_index_ = 0;
 };
 
 }  // namespace kdb::snapshot

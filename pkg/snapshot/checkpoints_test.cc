@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "pkg/env/memory_file_system.h"
+#include "pkg/testing/manual.h"
 
 namespace kdb::snapshot {
 namespace {
@@ -12,13 +13,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-class ManualClock final : public Clock {
- public:
-  Duration Monotonic() const override { return now; }
-  int64_t WallMillis() const override { return 0; }
-  Duration now{0};
-};
 
 class CheckpointsTest : public ::testing::Test {
  protected:
@@ -49,7 +43,7 @@ class CheckpointsTest : public ::testing::Test {
   size_t CopiesOnDisk() { return fs_.List("/c")->size(); }
 
   MemoryFileSystem fs_;
-  ManualClock clock_;
+  testing::ManualClock clock_;
   uint64_t applied_ = 10;
   int made_ = 0;
   std::unique_ptr<Checkpoints> copies_;

@@ -77,11 +77,20 @@ absl::StatusOr<Receiver::Requests> Receiver::AskOrCommit() {
     asked_.offset += part.bytes();
     ++waiting_;
   }
-  if (!staging_->next()) {
-    KDB_RETURN_IF_ERROR(staging_->Commit());
-    done_ = true;
-  }
+  if (!staging_->next()) KDB_RETURN_IF_ERROR(Commit());
   return requests;
+}
+
+absl::Status Receiver::Commit() {
+  const std::string dir = options_.paths.incoming();
+  if (absl::Status wrong = options_.verify(dir, staging_->manifest()); !wrong.ok()) {
+    staging_ = nullptr;
+    KDB_RETURN_IF_ERROR(DropIncoming(fs_, options_.paths));
+    return wrong;
+  }
+  KDB_RETURN_IF_ERROR(staging_->Commit());
+  done_ = true;
+  return absl::OkStatus();
 }
 
 Receiver::Progress Receiver::progress() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ struct ReceiverOptions {
   uint64_t gid = 0;
   uint32_t part_bytes = 1 << 20;
   int window = 8;  // parts asked for and not answered
+  // Whether the files in `dir`, which are all there, are the state that the manifest says. An error
+  // throws them away.
+  std::function<absl::Status(const std::string& dir, const Manifest& manifest)> verify;
 };
 
 // Of one thread; blocks for disk I/O.
@@ -32,8 +36,8 @@ class Receiver {
   // A connection is open (again): what to ask first. `min_index`: the least that is of use.
   absl::StatusOr<Requests> Open(uint64_t min_index);
   // What to ask next; nothing once done. An error ends the connection, and Open follows on another:
-  // INVALID_ARGUMENT (not what was asked for), RESOURCE_EXHAUSTED (the disk is full), or the
-  // disk's.
+  // INVALID_ARGUMENT (not what was asked for), RESOURCE_EXHAUSTED (the disk is full), the disk's,
+  // or that of `verify`.
   absl::StatusOr<Requests> OnReply(const raftpb::SnapshotReply& reply);
   // Recorded to be installed.
   bool done() const { return done_; }
@@ -48,6 +52,7 @@ class Receiver {
   absl::StatusOr<Requests> Begin(const Manifest& manifest);
   absl::StatusOr<Requests> Take(const raftpb::SnapshotData& data);
   absl::StatusOr<Requests> AskOrCommit();
+  absl::Status Commit();
 
   FileSystem& fs_;
   const ReceiverOptions options_;

@@ -9,18 +9,13 @@
 
 #include "pkg/env/memory_file_system.h"
 #include "pkg/snapshot/checkpoints.h"
+#include "pkg/testing/manual.h"
 
 namespace kdb::snapshot {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-class StoppedClock final : public Clock {
- public:
-  Duration Monotonic() const override { return Duration(0); }
-  int64_t WallMillis() const override { return 0; }
-};
 
 class ReceiverTest : public ::testing::Test {
  protected:
@@ -40,8 +35,15 @@ class ReceiverTest : public ::testing::Test {
   // As after a restart of the one who fetches.
   void NewReceiver() {
     receiver_ = std::make_unique<Receiver>(
-        ours_, ReceiverOptions{
-                   .paths = paths_, .cluster_id = "c", .gid = 1, .part_bytes = 100, .window = 3});
+        ours_, ReceiverOptions{.paths = paths_,
+                               .cluster_id = "c",
+                               .gid = 1,
+                               .part_bytes = 100,
+                               .window = 3,
+                               .verify = [this](const std::string& dir, const Manifest&) {
+                                 EXPECT_EQ(dir, paths_.incoming());
+                                 return verdict_;
+                               }});
   }
   absl::StatusOr<raftpb::SnapshotMeta> Make(const std::string& dir) {
     EXPECT_TRUE(theirs_.CreateDir(dir).ok());
@@ -102,10 +104,11 @@ class ReceiverTest : public ::testing::Test {
   std::map<std::string, std::string> files_ = {
       {"a", std::string(250, 'a')}, {"b", ""}, {"c", std::string(100, 'c')}, {"d", "d"}};
   MemoryFileSystem theirs_, ours_;
-  StoppedClock clock_;
+  testing::ManualClock clock_;
   uint64_t seeds_ = 0;
   std::unique_ptr<Checkpoints> copies_;
   std::unique_ptr<Receiver> receiver_;
+  absl::Status verdict_;
   size_t most_waiting_ = 0;
   int parts_ = 0;
 };
@@ -144,6 +147,18 @@ TEST_F(ReceiverTest, BeginsAnewWhenTheCopyIsGone) {
   parts_ = 0;
   ASSERT_EQ(Connect(), absl::OkStatus());
   EXPECT_EQ(parts_, 5);
+  ExpectFetched();
+}
+
+TEST_F(ReceiverTest, WhatIsNotTheStateItShouldBeIsThrownAway) {
+  verdict_ = absl::DataLossError("a bit flipped");
+  EXPECT_EQ(Connect(), verdict_);
+  EXPECT_FALSE(receiver_->done());
+  EXPECT_FALSE(*ours_.Exists(paths_.incoming()));
+  EXPECT_FALSE(*ours_.Exists(paths_.intent()));
+
+  verdict_ = absl::OkStatus();
+  ASSERT_EQ(Connect(), absl::OkStatus());
   ExpectFetched();
 }
 
