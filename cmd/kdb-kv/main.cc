@@ -40,6 +40,10 @@ void AddSettings(config::Settings& s, Flags* f) {
              4ull << 30);
   s.AddBytes("log-keep", &raft.log_keep_bytes, "Applied log kept for slow followers", 0,
              64ull << 30);
+  s.AddBytes("log-hold", &raft.log_hold_bytes, "Log kept while others fetch snapshots, at most", 0,
+             1ull << 40);
+  s.AddBytes("snapshot-rate", &f->kv.member.snapshot_bytes_per_second,
+             "Bytes a second of snapshots sent to other members; 0: no limit", 0, 1ull << 40);
   s.AddBytes("flush-log", &raft.flush_log_bytes, "Log written since the last flush that causes one",
              1 << 20, 4ull << 30);
   s.AddDuration("fsync-stall", &raft.fsync_stall, "A sync this slow gives up leadership",

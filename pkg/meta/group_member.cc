@@ -35,13 +35,21 @@ GroupMember::~GroupMember() {
     }
   }
   if (streams_ != nullptr) streams_->Close();
+  if (snapshots_ != nullptr) snapshots_->Close();
   links_.log.Detach();
   // Before its roles: it waits for what runs on them.
   node_.reset();
 }
 
 absl::Status GroupMember::Open(const Options& options) {
-  KDB_ASSIGN_OR_RETURN(engine_, env_.open_engine(options.data_dir + "/state"));
+  const snapshot::Paths paths{.dir = options.data_dir,
+                              .state = options.data_dir + "/state",
+                              .log = options.data_dir + "/wal"};
+  raftnode::Options raft = options.raft;
+  raft.wal_dir = paths.log;
+  KDB_RETURN_IF_ERROR(CreateDirs(env_.fs, paths.log));
+  KDB_RETURN_IF_ERROR(rpc::InstallSnapshot(env_.fs, paths, raft.wal, env_.metrics, env_.logger));
+  KDB_ASSIGN_OR_RETURN(engine_, env_.open_engine(paths.state));
   KDB_ASSIGN_OR_RETURN(
       machine_, CatalogState::Open(birth_, *engine_,
                                    [this](const StatePtr& state) { links_.hub.Publish(state); }));
@@ -52,6 +60,9 @@ absl::Status GroupMember::Open(const Options& options) {
   group_.Connect(streams_->transport());
   raftnode::Options raft = options.raft;
   raft.wal_dir = options.data_dir + "/wal";
+  streams_->transport().SetPeers(group_.Peers());
+  snapshots_ = std::make_unique<rpc::SnapshotStreams>(rpc::SnapshotOptions{.paths = paths},
+                                                      ForSnapshots(), self_, links_.restart);
   KDB_ASSIGN_OR_RETURN(node_, raftnode::RaftNode::Start(
                                   raft, self_.id, raftnode::BirthMembership(birth_), env_.fs,
                                   threads_.With(links_.loop), *machine_, streams_->transport(),
@@ -60,7 +71,19 @@ absl::Status GroupMember::Open(const Options& options) {
   links_.log.Attach(&group_, node_.get());
   links_.hub.Poke();  // leadership may have changed before calls could see it
   streams_->Open(group_, *node_);
+  snapshots_->Open(group_, *node_);
   return absl::OkStatus();
+}
+
+rpc::SnapshotEnvironment GroupMember::ForSnapshots() {
+  return {.fs = env_.fs,
+          .clock = env_.clock,
+          .executor = *threads_.snapshots,
+          .io = links_.loop.io(),
+          .service = links_.snapshot_service,
+          .engine = *engine_,
+          .logger = env_.logger,
+          .metrics = env_.metrics};
 }
 
 void GroupMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {
@@ -71,6 +94,8 @@ void GroupMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId le
 void GroupMember::OnMembership(const raftnode::Membership& membership) {
   group_.SetMembership(membership);
   links_.hub.Poke();
+void GroupMember::OnSnapshotNeeded(std::optional<raft::Index> index) {
+  snapshots_->OnSnapshotNeeded(index);
 }
 
 void GroupMember::OnFatal(const absl::Status& status) { env_.on_fatal(status); }

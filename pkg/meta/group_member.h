@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,6 +22,7 @@
 #include "pkg/raftnode/raft_node.h"
 #include "pkg/raftnode/role_threads.h"
 #include "pkg/rpc/member_streams.h"
+#include "pkg/rpc/snapshot_streams.h"
 #include "pkg/storage/engine_factory.h"
 
 namespace kdb::meta {
@@ -50,7 +52,11 @@ class GroupMember final : private raftnode::Observer {
     CatalogLog& log;
     StateHub& hub;
     rpc::RaftService& raft_service;
+    rpc::SnapshotService& snapshot_service;
     net::Loop& loop;  // of all connections; runs the raft role
+    // This member is to be stopped and started again: the start installs what it has fetched. Must
+    // not block.
+    std::function<void()> restart;
   };
 
   // Recovers state and log of the directory and takes part in the group from then on. `identity` is
@@ -68,10 +74,12 @@ class GroupMember final : private raftnode::Observer {
   GroupMember(const Environment& env, const raftnode::Identity& identity, Links links);
 
   absl::Status Open(const Options& options);
+  rpc::SnapshotEnvironment ForSnapshots();
 
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId, int64_t) override {}  // the catalog has no log time
   void OnMembership(const raftnode::Membership& membership) override;
+  void OnSnapshotNeeded(std::optional<raft::Index> index) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
 
@@ -86,6 +94,7 @@ class GroupMember final : private raftnode::Observer {
   std::unique_ptr<CatalogState> machine_;
   std::unique_ptr<rpc::MemberStreams> streams_;
   raftnode::RoleThreads threads_;
+  std::unique_ptr<rpc::SnapshotStreams> snapshots_;
   std::unique_ptr<raftnode::RaftNode> node_;
 };
 

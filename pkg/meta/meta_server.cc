@@ -25,13 +25,12 @@ class Server final : public MetaServer {
     hub_.Stop();
     reconciler_.Stop();
     // Ends the proposals and reads that calls wait for.
+    if (directory_ != nullptr) directory_->Close();
     StopMember();
     // Cancels watches; waits for the calls, which have just been told to end.
     if (server_ != nullptr) server_->Shutdown();
     long_calls_.reset();
     short_calls_.reset();
-    // One that was born meanwhile.
-    StopMember();
   }
 
   absl::Status Open() {
@@ -62,6 +61,7 @@ class Server final : public MetaServer {
   absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status OnBorn(const raftnode::Identity& identity);
   void StopMember();
+  void RestartMember(const raftnode::Identity& identity);
 
   const ServerOptions options_;
   const Environment& env_;
@@ -76,6 +76,7 @@ class Server final : public MetaServer {
   std::optional<Founding> founding_;
   net::Loop loop_{"raft"};
   std::optional<rpc::RaftService> raft_service_;
+  rpc::SnapshotService snapshot_service_;
 
   mutable Mutex mu_;
   std::unique_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);  // from birth on
@@ -95,10 +96,12 @@ absl::Status Server::Listen() {
   admin_service_.emplace(*directory_, options_.version, env_.logger,
                          AdminService::Parts{*founding_, log_, hub_, *short_calls_});
   auto raft = [this](auto connection) { return raft_service_->Open(connection->peer()); };
+  auto snapshots = [this](auto connection) { return snapshot_service_.Open(connection); };
   KDB_ASSIGN_OR_RETURN(
       server_,
       rpc::Server::Start(options_.listen, {loop_, env_.clock, env_.metrics, env_.logger},
-                         {&*meta_service_, &*admin_service_}, {{net::Service::kRaft, raft}}));
+                         {&*meta_service_, &*admin_service_},
+                         {{net::Service::kRaft, raft}, {net::Service::kSnapshots, snapshots}}));
   env_.logger->info("meta server {} listens on {} (port {})", directory_->identity().uuid,
                     options_.listen.address, port());
   return absl::OkStatus();
@@ -106,8 +109,12 @@ absl::Status Server::Listen() {
 
 absl::Status Server::StartMember(const raftnode::Identity& identity) {
   GroupMember::Options options{options_.data_dir, options_.raft, options_.transport};
+  auto restart = [this] {
+    directory_->RestartLater([this](const raftnode::Identity& self) { RestartMember(self); });
+  };
   KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, env_, identity,
-                                                       {log_, hub_, *raft_service_, loop_}));
+                                                       {log_, hub_, *raft_service_,
+                                                        snapshot_service_, loop_, restart}));
   reconciler_.Start(*identity.birth);
   MutexLock lock(mu_);
   member_ = std::move(member);
@@ -129,6 +136,11 @@ void Server::StopMember() {
     MutexLock lock(mu_);
     member = std::move(member_);
   }
+}
+
+void Server::RestartMember(const raftnode::Identity& identity) {
+  StopMember();
+  if (absl::Status started = StartMember(identity); !started.ok()) env_.on_fatal(started);
 }
 
 absl::Status Server::Ready() const {

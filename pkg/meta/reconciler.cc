@@ -21,6 +21,7 @@ Reconciler::Reconciler(const ReconcilerOptions& options, CatalogLog& log, StateH
 Reconciler::~Reconciler() { Stop(); }
 
 void Reconciler::Start(const catalog::BirthCertificate& birth) {
+  if (thread_.joinable()) return;
   meta_birth_ = birth;
   thread_ = std::thread([this] { Run(); });
 }

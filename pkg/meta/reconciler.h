@@ -38,7 +38,8 @@ class Reconciler {
              rpc::AdminClient& admin, obs::Logger logger, obs::Registry& metrics);
   ~Reconciler();
 
-  // From now on passes run while this server leads. `birth`: the meta group's certificate.
+  // From now on passes run while this server leads. `birth`: the meta group's certificate. Safe to
+  // repeat.
   void Start(const catalog::BirthCertificate& birth);
   void Stop();
   // There is work: the next pass starts at once.

@@ -87,6 +87,7 @@ absl::StatusOr<Service> Preface::Decode(std::string_view bytes) {
   switch (service) {
     case Service::kRaft:
     case Service::kCommands:
+    case Service::kSnapshots:
       return service;
   }
   return absl::UnimplementedError(

@@ -43,7 +43,7 @@ uint32_t FrameChecksum(std::string_view frame);
 absl::Status DecodeError(std::string_view body);
 
 // Which protocol a connection speaks in its frames.
-enum class Service : char { kRaft = 'R', kCommands = 'C' };
+enum class Service : char { kRaft = 'R', kCommands = 'C', kSnapshots = 'S' };
 
 struct Preface {
   static constexpr size_t kBytes = 8;

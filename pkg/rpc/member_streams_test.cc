@@ -24,6 +24,7 @@ class Node final : public raftnode::RaftNode {
   void ProposeConfChange(raft::ConfChange, raftnode::ProposeDone) override {}
   void TransferLeader(raft::NodeId, absl::AnyInvocable<void(absl::Status)>) override {}
   void Campaign() override {}
+  void HoldLog(raft::Index) override {}
   raft::RaftStatus Status() const override { return {}; }
 
   std::atomic<size_t> delivered = 0, unreachable = 0;

@@ -16,6 +16,17 @@ bool IsBulk(raft::MessageType type) { return type == raft::MessageType::kAppend;
 
 }  // namespace
 
+raftpb::Hello HelloTo(const MemberIdentity& self, const raftnode::Peer& peer) {
+  raftpb::Hello hello;
+  hello.set_cluster_id(self.cluster_id);
+  hello.set_gid(self.gid);
+  hello.set_from_id(self.id);
+  hello.set_from_uuid(self.uuid);
+  hello.set_to_id(peer.id);
+  hello.set_to_uuid(peer.uuid);
+  return hello;
+}
+
 struct RaftTransport::Shared {
   TransportOptions options;
   asio::io_context& io;
@@ -103,6 +114,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     hello.set_to_id(peer_.id);
     hello.set_to_uuid(peer_.uuid);
     hello.set_from_address(own_address);
+    *opening.mutable_hello() = HelloTo(shared_->self, peer_);
     connection_->Send(net::ToFrame(opening));
     return true;
   }

@@ -28,6 +28,9 @@ struct MemberIdentity {
   std::string uuid;
 };
 
+// What opens a stream to `peer`.
+raftpb::Hello HelloTo(const MemberIdentity& self, const raftnode::Peer& peer);
+
 // Where received messages go. Thread-safe.
 class RaftSink {
  public:

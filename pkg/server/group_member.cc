@@ -36,18 +36,37 @@ GroupMember::GroupMember(const raftnode::Identity& identity, const Services& ser
 
 absl::Status GroupMember::Open(const GroupMemberOptions& options,
                                const storage::EngineFactory& open_engine) {
+  ReplicaOptions replica = options.replica;
+  const snapshot::Paths paths{
+      .dir = options.data_dir, .state = options.data_dir + "/db", .log = options.data_dir + "/log"};
+  replica.raft.wal_dir = paths.log;
+  KDB_RETURN_IF_ERROR(CreateDirs(services_.fs, paths.log));
+  KDB_RETURN_IF_ERROR(rpc::InstallSnapshot(services_.fs, paths, replica.raft.wal, services_.metrics,
+                                           services_.logger));
   threads_ = std::make_unique<Threads>(options.reader_threads);
-  KDB_ASSIGN_OR_RETURN(engine_, open_engine(options.data_dir + "/db"));
+  KDB_ASSIGN_OR_RETURN(engine_, open_engine(paths.state));
   streams_ =
       std::make_unique<rpc::MemberStreams>(rpc::TransportOptions{}, services_.loop.io(), self_,
                                            services_.raft, services_.logger, services_.metrics);
-  ReplicaOptions replica = options.replica;
-  replica.raft.wal_dir = options.data_dir + "/log";
-  KDB_RETURN_IF_ERROR(CreateDirs(services_.fs, replica.raft.wal_dir));
+  snapshots_ = std::make_unique<rpc::SnapshotStreams>(
+      rpc::SnapshotOptions{paths, options.snapshot_bytes_per_second}, ForSnapshots(), self_,
+      services_.restart);
   KDB_ASSIGN_OR_RETURN(replica_, Replica::Start(replica, birth_, self_.id, Environment()));
   services_.commands.Attach(replica_.get(), self_.cluster_id, self_.gid);
   streams_->Open(replica_->group(), replica_->node());
+  snapshots_->Open(replica_->group(), replica_->node());
   return absl::OkStatus();
+}
+
+rpc::SnapshotEnvironment GroupMember::ForSnapshots() {
+  return {.fs = services_.fs,
+          .clock = services_.clock,
+          .executor = *threads_->roles.snapshots,
+          .io = services_.loop.io(),
+          .service = services_.snapshots,
+          .engine = *engine_,
+          .logger = services_.logger,
+          .metrics = services_.metrics};
 }
 
 ReplicaEnvironment GroupMember::Environment() {
@@ -63,12 +82,15 @@ ReplicaEnvironment GroupMember::Environment() {
           .logger = services_.logger,
           .seed = SystemSeed(),
           .on_fatal = services_.on_fatal,
-          .on_leadership = [this] { services_.commands.AnnounceLeader(); }};
+          .on_leadership = [this] { services_.commands.AnnounceLeader(); },
+          .on_snapshot_needed =
+              [this](std::optional<raft::Index> index) { snapshots_->OnSnapshotNeeded(index); }};
 }
 
 GroupMember::~GroupMember() {
   services_.commands.Detach();
   if (streams_ != nullptr) streams_->Close();
+  if (snapshots_ != nullptr) snapshots_->Close();
   replica_.reset();
   streams_.reset();
   threads_.reset();

@@ -9,6 +9,7 @@
 
 #include "pkg/raftnode/identity.h"
 #include "pkg/rpc/member_streams.h"
+#include "pkg/rpc/snapshot_streams.h"
 #include "pkg/server/command_stream.h"
 #include "pkg/server/replica.h"
 #include "pkg/storage/engine_factory.h"
@@ -19,6 +20,7 @@ struct GroupMemberOptions {
   std::string data_dir;
   ReplicaOptions replica;
   size_t reader_threads = 2;
+  uint64_t snapshot_bytes_per_second = 128 << 20;  // served; 0: as fast as possible
 };
 
 // What a member uses of its server; all of it outlives the member.
@@ -28,13 +30,18 @@ struct Services {
   obs::Registry& metrics;
   obs::Logger logger;
   rpc::RaftService& raft;
+  rpc::SnapshotService& snapshots;
   CommandService& commands;
   net::Loop& loop;  // of all connections; runs the raft role
   std::function<void(const absl::Status&)> on_fatal;
+  // This member is to be stopped and started again: the start installs what it has fetched. Must
+  // not block.
+  std::function<void()> restart;
 };
 
 class GroupMember final {
  public:
+  // Installs a snapshot first if one was fetched.
   static absl::StatusOr<std::unique_ptr<GroupMember>> Start(
       const GroupMemberOptions& options, const raftnode::Identity& identity,
       const storage::EngineFactory& open_engine, const Services& services);
@@ -54,6 +61,7 @@ class GroupMember final {
 
   GroupMember(const raftnode::Identity& identity, const Services& services);
   absl::Status Open(const GroupMemberOptions& options, const storage::EngineFactory& open_engine);
+  rpc::SnapshotEnvironment ForSnapshots();
   ReplicaEnvironment Environment();
 
   const Services services_;
@@ -64,6 +72,7 @@ class GroupMember final {
   std::unique_ptr<Threads> threads_;
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<rpc::MemberStreams> streams_;
+  std::unique_ptr<rpc::SnapshotStreams> snapshots_;
   std::unique_ptr<Replica> replica_;
 };
 

@@ -1,11 +1,13 @@
 #include "pkg/server/kv_server.h"
 
+#include <atomic>
 #include <optional>
 #include <utility>
 
 #include "pkg/base/periodic.h"
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
+#include "pkg/raftnode/member_slot.h"
 #include "pkg/rpc/catalog_watcher.h"
 #include "pkg/rpc/meta_client.h"
 #include "pkg/server/admin_service.h"
@@ -36,12 +38,10 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   absl::Status AcceptBirth(const catalog::BirthCertificate& certificate) override {
     return directory_->AcceptBirth(certificate, starter_);
   }
-  std::shared_ptr<GroupMember> member() const override {
-    MutexLock lock(mu_);
-    return member_;
-  }
+  std::shared_ptr<GroupMember> member() const override { return member_.Use(); }
 
   absl::Status StartMember(const raftnode::Identity& identity);
+  void RestartMember(const raftnode::Identity& identity);
   absl::Status StartServices();
   void StartMetaClients();
   void Report();
@@ -58,6 +58,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   obs::Registry metrics_;
   net::Loop loop_{"raft"};
   std::optional<rpc::RaftService> raft_service_;
+  rpc::SnapshotService snapshot_service_;
   CommandService command_service_;
   std::unique_ptr<raftnode::DataDirectory> directory_;
   const raftnode::DataDirectory::Start starter_ = [this](const raftnode::Identity& identity) {
@@ -66,10 +67,8 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   std::unique_ptr<CatalogCache> catalog_;
   std::unique_ptr<AdminService> admin_service_;
 
-  mutable Mutex mu_;
-  // Shared with admin calls that are under way.
-  std::shared_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);
-  bool started_ ABSL_GUARDED_BY(mu_) = false;
+  raftnode::MemberSlot<GroupMember> member_;
+  std::atomic<bool> started_ = false;
 
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<obs::AdminHttp> admin_http_;
@@ -100,10 +99,7 @@ absl::Status KvServerImpl::Open() {
   if (!identity.birth.has_value()) {
     logger_->info("{} is passive: no birth certificate names it yet", identity.uuid);
   }
-  {
-    MutexLock lock(mu_);
-    started_ = true;
-  }
+  started_ = true;
   StartMetaClients();
   return absl::OkStatus();
 }
@@ -113,11 +109,8 @@ KvServerImpl::~KvServerImpl() {
   report_.reset();
   watcher_.reset();
   reporter_.reset();
-  std::shared_ptr<GroupMember> member;
-  {
-    MutexLock lock(mu_);
-    member.swap(member_);
-  }
+  if (directory_) directory_->Close();
+  std::unique_ptr<GroupMember> member = member_.Take();
   if (member != nullptr) member->PrepareStop();
   if (server_) server_->Shutdown();
   member.reset();
@@ -125,30 +118,42 @@ KvServerImpl::~KvServerImpl() {
 
 absl::Status KvServerImpl::StartServices() {
   auto raft = [this](auto connection) { return raft_service_->Open(connection->peer()); };
+  auto snapshots = [this](auto connection) { return snapshot_service_.Open(connection); };
   auto commands = [this](auto connection) { return command_service_.Open(std::move(connection)); };
-  KDB_ASSIGN_OR_RETURN(
-      server_, rpc::Server::Start(
-                   options_.listen, {loop_, clock_, metrics_, logger_}, {admin_service_.get()},
-                   {{net::Service::kRaft, raft}, {net::Service::kCommands, commands}}));
+  KDB_ASSIGN_OR_RETURN(server_,
+                       rpc::Server::Start(options_.listen, {loop_, clock_, metrics_, logger_},
+                                          {admin_service_.get()},
+                                          {{net::Service::kRaft, raft},
+                                           {net::Service::kSnapshots, snapshots},
+                                           {net::Service::kCommands, commands}}));
   return absl::OkStatus();
 }
 
 absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
-  Services services{.fs = fs_,
-                    .clock = clock_,
-                    .metrics = metrics_,
-                    .logger = logger_,
-                    .raft = *raft_service_,
-                    .commands = command_service_,
-                    .loop = loop_,
-                    .on_fatal = on_fatal_};
-  KDB_ASSIGN_OR_RETURN(std::shared_ptr<GroupMember> member,
+  Services services{
+      .fs = fs_,
+      .clock = clock_,
+      .metrics = metrics_,
+      .logger = logger_,
+      .raft = *raft_service_,
+      .snapshots = snapshot_service_,
+      .commands = command_service_,
+      .loop = loop_,
+      .on_fatal = on_fatal_,
+      .restart = [this] {
+        directory_->RestartLater([this](const raftnode::Identity& self) { RestartMember(self); });
+      }};
+  KDB_ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> member,
                        GroupMember::Start(options_.member, identity, open_engine_, services));
   logger_->info("member {} of group {} of cluster {}", member->id(), member->birth().gid(),
                 member->birth().cluster_id());
-  MutexLock lock(mu_);
-  member_ = std::move(member);
+  member_.Set(std::move(member));
   return absl::OkStatus();
+}
+
+void KvServerImpl::RestartMember(const raftnode::Identity& identity) {
+  member_.Take().reset();
+  if (absl::Status started = StartMember(identity); !started.ok()) on_fatal_(started);
 }
 
 void KvServerImpl::StartMetaClients() {
@@ -183,10 +188,7 @@ void KvServerImpl::Report() {
 }
 
 absl::Status KvServerImpl::Started() const {
-  {
-    MutexLock lock(mu_);
-    if (!started_) return absl::UnavailableError("the data directory is being opened");
-  }
+  if (!started_) return absl::UnavailableError("the data directory is being opened");
   std::shared_ptr<GroupMember> m = member();
   return m == nullptr ? absl::OkStatus() : m->replica().Started();
 }
@@ -194,7 +196,9 @@ absl::Status KvServerImpl::Started() const {
 absl::Status KvServerImpl::Ready() const {
   std::shared_ptr<GroupMember> m = member();
   if (m == nullptr)
-    return absl::UnavailableError("passive: no birth certificate names this server yet");
+    return absl::UnavailableError(directory_->identity().birth
+                                      ? "the member is starting"
+                                      : "passive: no birth certificate names this server yet");
   return m->replica().Ready();
 }
 

@@ -154,6 +154,7 @@ void Replica::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
 }
 
 void Replica::OnMembership(const raftnode::Membership& membership) { Follow(membership); }
+void Replica::OnSnapshotNeeded(std::optional<raft::Index> index) { env_.on_snapshot_needed(index); }
 
 void Replica::OnFatal(const absl::Status& status) { env_.on_fatal(status); }
 

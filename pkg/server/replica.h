@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct ReplicaEnvironment {
   std::function<void(const absl::Status&)> on_fatal;
   // After every change of role, term or leader; from the raft role, must not block.
   std::function<void()> on_leadership;
+  // As raftnode::Observer says.
+  std::function<void(std::optional<raft::Index>)> on_snapshot_needed;
 };
 
 // Thread-safe.
@@ -106,6 +109,7 @@ class Replica final : private raftnode::Observer {
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms) override;
   void OnMembership(const raftnode::Membership& membership) override;
+  void OnSnapshotNeeded(std::optional<raft::Index> index) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
 
