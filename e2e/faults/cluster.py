@@ -245,6 +245,21 @@ class Cluster:
         members = [m for m in json.loads(reply.stdout)["members"] if m["group"] == gid]
         return [dict(m, name=names.get(m["address"], "?")) for m in members]
 
+    def metric(self, name, family):
+        """The sum of a family of counters; 0 when there is none yet."""
+        status, text = http(self.process(name)["admin"], "/metrics")
+        if status != 200:
+            raise Failure(f"{name} shows no metrics: {status}")
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith((f"{family} ", f"{family}{{")))
+
+    def lag_of(self, name):
+        """How many entries the follower of group 1 is behind its leader; None when one of them does not say."""
+        members = {m["name"]: m for m in self.members()}
+        leader = self.leader()
+        if "applied" not in members.get(name, {}):
+            return None
+        return leader["applied"] - members[name]["applied"]
+
     def leader(self, gid=1, timeout=30):
         """The status of the leader of the highest term."""
 

@@ -9,32 +9,15 @@ import signal
 import time
 
 import instrumented
-from cluster import Cluster, Failure, http, wait_for
+from cluster import Cluster, Failure, wait_for
 from harness import Load, run
 
 MIN_MISSED = 2000
 CAUGHT_UP = 1000  # entries behind the leader, under load
 
 
-def lag_of(cluster, name):
-    members = {m["name"]: m for m in cluster.members()}
-    leader = cluster.leader()
-    if "applied" not in members.get(name, {}):
-        return None
-    return leader["applied"] - members[name]["applied"]
-
-
-def metric(cluster, name, family):
-    """The sum of a family of counters."""
-    status, text = http(cluster.process(name)["admin"], "/metrics")
-    values = [float(line.split()[-1]) for line in text.splitlines() if line.startswith((f"{family} ", f"{family}{{"))]
-    if status != 200 or not values:
-        raise Failure(f"{name} has no metric {family}: {status}")
-    return sum(values)
-
-
 def snapshots_needed(cluster):
-    return sum(metric(cluster, name, "kdb_raft_snapshot_needed_total") for name in cluster.names("kv"))
+    return sum(cluster.metric(name, "kdb_raft_snapshot_needed_total") for name in cluster.names("kv"))
 
 
 def slow_follower(test):
@@ -44,7 +27,7 @@ def slow_follower(test):
             leader = cluster.leader()["name"]
             follower = test.random.choice([n for n in cluster.names("kv") if n != leader])
             process = cluster.process(follower)["pid"]
-            applied_before = metric(cluster, follower, "kdb_apply_entries_total")
+            applied_before = cluster.metric(follower, "kdb_apply_entries_total")
             cluster.signal([follower], signal.SIGSTOP)
             before = cluster.leader()["applied"]
             time.sleep(test.args.seconds)
@@ -53,7 +36,7 @@ def slow_follower(test):
             start = time.monotonic()
 
             def caught_up():
-                lag = lag_of(cluster, follower)
+                lag = cluster.lag_of(follower)
                 return lag is not None and lag < CAUGHT_UP
 
             wait_for(f"{follower} catching up under load", caught_up, 60)
@@ -61,8 +44,8 @@ def slow_follower(test):
             summary = load.stop()
         finally:
             load.abandon()
-        wait_for(f"{follower} with the leader", lambda: lag_of(cluster, follower) == 0, 30)
-        applied = metric(cluster, follower, "kdb_apply_entries_total") - applied_before
+        wait_for(f"{follower} with the leader", lambda: cluster.lag_of(follower) == 0, 30)
+        applied = cluster.metric(follower, "kdb_apply_entries_total") - applied_before
         if cluster.process(follower)["pid"] != process:
             raise Failure(f"{follower} was replaced by another process")
         if needed := snapshots_needed(cluster):

@@ -32,8 +32,7 @@ class Fetcher::Attempt final : public LinkHandler {
 Fetcher::Fetcher(FileSystem& fs, const Clock& clock, Executor& executor, FetcherOptions options,
                  Connect connect, std::function<void()> on_fetched, obs::Logger logger,
                  obs::Registry& metrics)
-    : fs_(fs),
-      clock_(clock),
+    : clock_(clock),
       options_(std::move(options)),
       connect_(std::move(connect)),
       on_fetched_(std::move(on_fetched)),
@@ -128,7 +127,7 @@ void Fetcher::WatchSilence() {
 
 void Fetcher::Drop() {
   attempt_ = nullptr;
-  if (absl::Status s = DropIncoming(fs_, options_.receiver.paths); !s.ok()) {
+  if (absl::Status s = receiver_.Drop(); !s.ok()) {
     logger_->warn("a snapshot that is not wanted any more is not removed: {}",
                   std::string(s.message()));
   }

@@ -57,7 +57,6 @@ class Fetcher {
   void Drop();
   void Fetched();
 
-  FileSystem& fs_;
   const Clock& clock_;
   const FetcherOptions options_;
   const Connect connect_;

@@ -12,12 +12,17 @@ namespace kdb::snapshot {
 absl::StatusOr<Receiver::Requests> Receiver::Open(uint64_t min_index) {
   min_index_ = min_index;
   opened_ = true;
-  staging_ = nullptr;
-  KDB_ASSIGN_OR_RETURN(auto begun, Staging::Begun(fs_, options_.paths));
+  waiting_ = 0;
   Requests requests(1);
   requests[0].mutable_open()->set_min_index(min_index);
-  if (begun) requests[0].mutable_open()->set_resume_id(begun->id());
+  KDB_ASSIGN_OR_RETURN(*requests[0].mutable_open()->mutable_resume_id(), BegunId());
   return requests;
+}
+
+absl::StatusOr<std::string> Receiver::BegunId() const {
+  if (staging_ != nullptr) return staging_->manifest().id();
+  KDB_ASSIGN_OR_RETURN(auto begun, Staging::Begun(fs_, options_.paths));
+  return begun ? begun->id() : "";
 }
 
 absl::StatusOr<Receiver::Requests> Receiver::OnReply(const raftpb::SnapshotReply& reply) {
@@ -39,9 +44,13 @@ absl::StatusOr<Receiver::Requests> Receiver::Begin(const Manifest& manifest) {
     return absl::InvalidArgumentError(fmt::format("a snapshot of index {}, at least {} was wanted",
                                                   manifest.meta().index(), min_index_));
   }
-  KDB_ASSIGN_OR_RETURN(staging_, Staging::Open(fs_, options_.paths, manifest));
+  // A part of a file that was written in this life is there; after a restart it might not be.
+  bool goes_on = staging_ != nullptr &&
+                 staging_->manifest().SerializeAsString() == manifest.SerializeAsString();
+  if (!goes_on) {
+    KDB_ASSIGN_OR_RETURN(staging_, Staging::Open(fs_, options_.paths, manifest));
+  }
   asked_ = staging_->next().value_or(Staging::Position{.file = manifest.files_size(), .offset = 0});
-  waiting_ = 0;
   return AskOrCommit();
 }
 
@@ -56,7 +65,10 @@ absl::StatusOr<Receiver::Requests> Receiver::Take(const raftpb::SnapshotData& da
                     part.file(), part.offset(), next.file, next.offset));
   }
   --waiting_;
-  KDB_RETURN_IF_ERROR(staging_->Append(data.content()));
+  if (absl::Status s = staging_->Append(data.content()); !s.ok()) {
+    staging_ = nullptr;  // the file under way is not to be trusted
+    return s;
+  }
   return AskOrCommit();
 }
 
@@ -84,13 +96,17 @@ absl::StatusOr<Receiver::Requests> Receiver::AskOrCommit() {
 absl::Status Receiver::Commit() {
   const std::string dir = options_.paths.incoming();
   if (absl::Status wrong = options_.verify(dir, staging_->manifest()); !wrong.ok()) {
-    staging_ = nullptr;
-    KDB_RETURN_IF_ERROR(DropIncoming(fs_, options_.paths));
+    KDB_RETURN_IF_ERROR(Drop());
     return wrong;
   }
   KDB_RETURN_IF_ERROR(staging_->Commit());
   done_ = true;
   return absl::OkStatus();
+}
+
+absl::Status Receiver::Drop() {
+  staging_ = nullptr;
+  return DropIncoming(fs_, options_.paths);
 }
 
 Receiver::Progress Receiver::progress() const {

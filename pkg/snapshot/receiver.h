@@ -39,6 +39,8 @@ class Receiver {
   // INVALID_ARGUMENT (not what was asked for), RESOURCE_EXHAUSTED (the disk is full), the disk's,
   // or that of `verify`.
   absl::StatusOr<Requests> OnReply(const raftpb::SnapshotReply& reply);
+  // What was fetched and not recorded is not wanted any more.
+  absl::Status Drop();
   // Recorded to be installed.
   bool done() const { return done_; }
 
@@ -49,6 +51,7 @@ class Receiver {
   Progress progress() const;
 
  private:
+  absl::StatusOr<std::string> BegunId() const;  // empty: none
   absl::StatusOr<Requests> Begin(const Manifest& manifest);
   absl::StatusOr<Requests> Take(const raftpb::SnapshotData& data);
   absl::StatusOr<Requests> AskOrCommit();
