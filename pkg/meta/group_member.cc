@@ -58,9 +58,6 @@ absl::Status GroupMember::Open(const Options& options) {
                                                   links_.raft_service, env_.logger, env_.metrics);
   group_.SetMembership(machine_->applied().membership);
   group_.Connect(streams_->transport());
-  raftnode::Options raft = options.raft;
-  raft.wal_dir = options.data_dir + "/wal";
-  streams_->transport().SetPeers(group_.Peers());
   snapshots_ = std::make_unique<rpc::SnapshotStreams>(rpc::SnapshotOptions{.paths = paths},
                                                       ForSnapshots(), self_, links_.restart);
   KDB_ASSIGN_OR_RETURN(node_, raftnode::RaftNode::Start(
@@ -94,6 +91,8 @@ void GroupMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId le
 void GroupMember::OnMembership(const raftnode::Membership& membership) {
   group_.SetMembership(membership);
   links_.hub.Poke();
+}
+
 void GroupMember::OnSnapshotNeeded(std::optional<raft::Index> index) {
   snapshots_->OnSnapshotNeeded(index);
 }

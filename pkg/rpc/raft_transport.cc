@@ -115,6 +115,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     hello.set_to_uuid(peer_.uuid);
     hello.set_from_address(own_address);
     *opening.mutable_hello() = HelloTo(shared_->self, peer_);
+    opening.mutable_hello()->set_from_address(own_address);
     connection_->Send(net::ToFrame(opening));
     return true;
   }
