@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True  # no __pycache__ beside the sources
 import disk
 import footprint
 import report
+import snapshot
 import speed
 from clients import NotMeasured
 from systems import Etcd, Kdb, Redis
@@ -29,6 +30,7 @@ from systems import Etcd, Kdb, Redis
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VALID_SECONDS, VALID_ROUNDS = 10, 3
 QUICK_SECONDS, QUICK_KEYS = 2, 100_000
+SNAPSHOT_MIB, QUICK_SNAPSHOT_MIB = 2048, 256
 # Offsets from --port; kdbctl demo takes the first 70.
 REDIS_OFFSET, ETCD_OFFSET = 80, 82
 
@@ -42,7 +44,7 @@ def _options():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release", help="CMake's build directory")
     parser.add_argument("--dir", type=pathlib.Path, default=ROOT / "build/bench", help="data, logs and the summary")
     parser.add_argument("--port", type=int, default=23300, help="first of 100 ports")
-    parser.add_argument("--only", choices=("speed", "footprint"), help="one part instead of both")
+    parser.add_argument("--only", choices=("speed", "footprint", "snapshot"), help="one part instead of all")
     parser.add_argument("--points", default="", help="only points whose title contains this")
     parser.add_argument("--quick", action="store_true", help="2-second points, once, for development: no valid figures")
     parser.add_argument("--check", action="store_true", help="a missed must is an error")
@@ -114,6 +116,16 @@ def _footprint(options, about):
     return footprint.measure(Kdb(options.dir / "kdb-footprint", options.port, options.build), about["rounds"], keys, say)
 
 
+def _snapshot(options):
+    mebibytes = QUICK_SNAPSHOT_MIB if options.quick else SNAPSHOT_MIB
+    cluster = Kdb(options.dir / "kdb-snapshot", options.port, options.build, snapshot.FLAGS)
+    try:
+        return snapshot.measure(cluster, mebibytes, say), []
+    except (NotMeasured, OSError) as error:
+        say(f"not measured: snapshot: {error}")
+        return {}, [f"snapshot: {error}"]
+
+
 def _write(options, summary, rows):
     text = report.markdown(summary, rows)
     (options.dir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
@@ -126,17 +138,22 @@ def _run(options):
     options.dir.mkdir(parents=True, exist_ok=True)
     about = _about(options, disk.require_real(options.dir))
     _require(options)
-    runs, figures, failures = {}, {}, []
-    if options.only != "speed":
+    runs, figures, transfer, single, failures = {}, {}, {}, {}, []
+    if options.only in (None, "footprint"):
         figures, failed = _footprint(options, about)
+        single |= footprint.summary(figures)
         failures += failed
-    if options.only != "footprint":
+    if options.only in (None, "snapshot"):
+        transfer, failed = _snapshot(options)
+        single |= snapshot.summary(transfer)
+        failures += failed
+    if options.only in (None, "speed"):
         runs, failed = _speed(options, about)
         failures += failed
     rows = report.compare(runs)
-    judged = report.verdicts(rows, footprint.summary(figures) if options.only != "speed" else {})
-    _write(options, {"about": about, "speed": runs, "footprint": figures, "verdicts": judged, "not_measured": failures},
-           rows)
+    judged = report.verdicts(rows, single)
+    _write(options, {"about": about, "speed": runs, "footprint": figures, "snapshot": transfer, "verdicts": judged,
+                     "not_measured": failures}, rows)
     missed = [v["figure"] for v in judged if v["met_must"] is False]
     if missed:
         say(f"musts missed: {'; '.join(missed)}")

@@ -27,12 +27,15 @@ RATIOS = {
     "KV API put c=50": Target(4),
 }
 P50_RATIOS = {"SET c=1": Target(3, most=True)}
-# footprint.summary's names -> (words, unit, bounds)
-FOOTPRINT = {
+# names of footprint.summary and snapshot.summary -> (words, unit, bounds)
+SINGLE = {
     "kv_rss_mib": ("RSS of the largest kv after 1,000,000 keys of 64 bytes", "MiB", Target(512, most=True)),
     "idle_connection_kib": ("memory of an idle client connection in the proxy", "KiB", Target(16, most=True)),
     "kill_one_s": ("kill -9 of the leader to writes served and replica ready", "s", Target(5, most=True)),
     "kill_all_s": ("kill -9 of all kv to writes served and replicas ready", "s", Target(5, most=True)),
+    "snapshot_p99_ratio": ("SET p99 while a replica fetches a snapshot of 2 GiB, over that without", "x",
+                           Target(2, most=True)),
+    "snapshot_mb_per_s": ("the same snapshot's transfer, under load", "MB/s", Target(100)),
     "healthy_s": ("processes started to healthy", "s", Target(3, most=True)),
 }
 
@@ -60,13 +63,12 @@ def compare(speed):
     return rows
 
 
-def verdicts(rows, footprint):
+def verdicts(rows, single):
     """Every figure that has a target."""
     judged = [(f"{row['point']}, {row['judged_by']} over {row['other']}", "x",
                row["p50_ratio"] if row["judged_by"] == "p50" else row["ratio"], row["target"])
               for row in rows if row["target"]]
-    judged += [(words, unit, footprint.get(name), target) for name, (words, unit, target) in FOOTPRINT.items()
-               if name in footprint]
+    judged += [(words, unit, single.get(name), target) for name, (words, unit, target) in SINGLE.items() if name in single]
     return [{"figure": words, "unit": unit, "value": value, "must": target.must, "aim": target.aim,
              "upper_bound": target.most, "met_must": target.met(value, target.must),
              "met_aim": target.met(value, target.aim)} for words, unit, value, target in judged]
@@ -136,9 +138,10 @@ def _cost_table(rows):
                    "CPU us/op", "context switches/op", "disk fdatasync p50 / p99 ms"], body)
 
 
-def _footprint_table(verdict_rows):
-    body = [[v["figure"], f"{_number(v['value'])} {v['unit']}", f"<= {v['must']} {v['unit']}", _word(v["met_must"])]
-            for v in verdict_rows if v["unit"] != "x"]
+def _single_table(verdict_rows):
+    words = {words for words, _, _ in SINGLE.values()}
+    body = [[v["figure"], f"{_number(v['value'])} {v['unit']}", f"{'<=' if v['upper_bound'] else '>='} {v['must']} {v['unit']}",
+             _word(v["met_must"])] for v in verdict_rows if v["figure"] in words]
     return _table(["figure", "measured", "must", ""], body)
 
 
@@ -164,7 +167,7 @@ def markdown(summary, rows):
         f"{_span([run['disk']['p50_ms'] for run in runs])} ms, p99 {_span([run['disk']['p99_ms'] for run in runs])} ms.",
         f"Load average of the machine before a run: {_span([run['load_before'] for run in runs])}.", "",
         "## Speed", ""]
-    lines += _speed_table(rows) + ["## Memory and time", ""] + _footprint_table(verdict_rows)
+    lines += _speed_table(rows) + ["## Memory, time and snapshots", ""] + _single_table(verdict_rows)
     lines += ["## What each figure cost", ""] + _cost_table(rows)
     lines += [
         "fdatasyncs: kdb counts those of the raft log (RocksDB's flushes come on top), etcd those of its WAL (its backend's "

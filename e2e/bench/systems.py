@@ -209,13 +209,14 @@ class Etcd(System):
 
 
 class Kdb(System):
-    """`kdbctl demo`: 3 meta, 3 kv, 1 proxy, default settings."""
+    """`kdbctl demo`: 3 meta, 3 kv, 1 proxy, default settings but for `kv_flags`."""
 
     name = "kdb"
 
-    def __init__(self, directory, port, build):
+    def __init__(self, directory, port, build, kv_flags=()):
         super().__init__(directory)
         self.port = port
+        self._kv_flags = [f"--kv-flag={flag}" for flag in kv_flags]
         self._kdbctl = pathlib.Path(build) / "bin" / "kdbctl"
         self._data = self.directory / "cluster"
         self.healthy_ms = None
@@ -226,7 +227,8 @@ class Kdb(System):
             self._fresh_directory()
         log = self.directory / "kdbctl.log"
         log.unlink(missing_ok=True)
-        self._spawn("kdbctl", [str(self._kdbctl), "demo", "--dir", str(self._data), "--port", str(self.port)])
+        self._spawn("kdbctl", [str(self._kdbctl), "demo", "--dir", str(self._data), "--port", str(self.port),
+                              *self._kv_flags])
         healthy = wait_for("kdbctl demo is healthy", lambda: self._said(log, r"healthy after (\d+) ms"), 90)
         self.healthy_ms = int(healthy[1])
         wait_for("kdbctl demo is ready", lambda: self._said(log, r"ready: "))
