@@ -18,7 +18,7 @@ struct ReceiverOptions {
   Paths paths;
   std::string cluster_id;
   uint64_t gid = 0;
-  uint32_t part_bytes = 1 << 20;
+  uint32_t part_bytes = 256 << 10;
   int window = 8;  // parts asked for and not answered
   // Whether the files in `dir`, which are all there, are the state that the manifest says. An error
   // throws them away.

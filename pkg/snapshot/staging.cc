@@ -10,6 +10,10 @@
 namespace kdb::snapshot {
 namespace {
 
+// So often is a file under way synced: what piles up in memory would reach the disk all at once, and
+// the syncs of the member's log would wait behind it.
+constexpr uint64_t kSyncEvery = 256 << 10;
+
 std::string PartOf(const std::string& path) { return path + ".part"; }
 
 std::string ManifestOf(const Paths& paths) { return paths.incoming() + "/" + kManifestName; }
@@ -84,10 +88,15 @@ absl::Status Staging::Append(std::string_view bytes) {
   KDB_RETURN_IF_ERROR(file_->WriteAt(next_.offset, bytes));
   next_.offset += bytes.size();
   staged_bytes_ += bytes.size();
-  return next_.offset == target.bytes() ? FinishFile() : absl::OkStatus();
+  if (next_.offset == target.bytes()) return FinishFile();
+  unsynced_bytes_ += bytes.size();
+  if (unsynced_bytes_ < kSyncEvery) return absl::OkStatus();
+  unsynced_bytes_ = 0;
+  return file_->DataSync();
 }
 
 absl::Status Staging::FinishFile() {
+  unsynced_bytes_ = 0;
   KDB_RETURN_IF_ERROR(file_->Sync());
   KDB_RETURN_IF_ERROR(std::exchange(file_, nullptr)->Close());
   const std::string path = PathOf(next_.file);

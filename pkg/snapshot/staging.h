@@ -56,6 +56,7 @@ class Staging {
   const Manifest manifest_;
   const uint64_t total_bytes_;
   uint64_t staged_bytes_ = 0;
+  uint64_t unsynced_bytes_ = 0;  // of the file under way
   Position next_;
   std::unique_ptr<File> file_;  // next_'s, if any of it is written
 };
