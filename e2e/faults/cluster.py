@@ -20,7 +20,7 @@ PR_SET_PDEATHSIG = 1
 
 
 # How a server words that its disk has lost what it relied on (pkg/wal, pkg/raftnode, pkg/rocks).
-LOSS = re.compile(r"^kdb-\w+: .*(raft log damaged: |does not fit the applied state: |cannot open the database in .*: Corruption: )")
+LOSS = re.compile(r"^kdb-\w+: .*(raft log damaged: |is in quarantine: |does not fit the applied state: |cannot open the database in .*: Corruption: )")
 TAIL_BYTES = 16 << 10  # of a log
 
 

@@ -178,8 +178,8 @@ TEST_F(ApplyTest, NoOpsMoveOnlyTheIndex) {
 TEST_F(ApplyTest, ExpiredKeysGoByALoggedStep) {
   for (int i = 0; i < 5; ++i) Run("SET k" + std::to_string(i) + " v PX 10");
   Run("SET stays v");
-  EXPECT_FALSE(replica_.state().HasExpired(kNoon + 9));
-  EXPECT_TRUE(replica_.state().HasExpired(kNoon + 10));
+  EXPECT_FALSE(*replica_.state().HasExpired(kNoon + 9));
+  EXPECT_TRUE(*replica_.state().HasExpired(kNoon + 10));
   log_.now_ms = kNoon + 10;
   log_.Add(EntryKind::kExpireKeys, EncodeExpireKeys({.limit = 3}));
   std::string next = Apply();
@@ -187,15 +187,15 @@ TEST_F(ApplyTest, ExpiredKeysGoByALoggedStep) {
   log_.Add(EntryKind::kExpireKeys, next);
   EXPECT_EQ(Apply(), "");
   EXPECT_EQ(replica_.state().stats().keys, 1u);
-  EXPECT_FALSE(replica_.state().HasExpired(kNoon + 10));
+  EXPECT_FALSE(*replica_.state().HasExpired(kNoon + 10));
 }
 
 TEST_F(ApplyTest, AnExpiryGivenAfterALookIsNoticed) {
   Run("SET late v PX 1000");
-  EXPECT_FALSE(replica_.state().HasExpired(kNoon + 500));
+  EXPECT_FALSE(*replica_.state().HasExpired(kNoon + 500));
   Run("SET early v PX 600");
-  EXPECT_FALSE(replica_.state().HasExpired(kNoon + 599));
-  EXPECT_TRUE(replica_.state().HasExpired(kNoon + 600));
+  EXPECT_FALSE(*replica_.state().HasExpired(kNoon + 599));
+  EXPECT_TRUE(*replica_.state().HasExpired(kNoon + 600));
 }
 
 TEST_F(ApplyTest, CountsAreExactAndSurvive) {

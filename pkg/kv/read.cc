@@ -1,12 +1,9 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
 #include "pkg/kv/op_runner.h"
 #include "pkg/kv/shard_state_impl.h"
-#include "pkg/resp/reply_writer.h"
 
 namespace kdb::kv {
 namespace {
@@ -25,20 +22,6 @@ absl::Status RunAll(const wire::Batch& batch, OpRunner& runner, const SnapshotCo
     }
   }
   return keys.status();
-}
-
-// The engine cannot be read: every op of the batch says so.
-std::string FailAll(const wire::Batch& batch, uint64_t id, int64_t now_ms,
-                    const absl::Status& status) {
-  std::string error;
-  resp::ReplyWriter(resp::Version::kResp2, error)
-      .Error(fmt::format("ERR the shard cannot read its disk: {}", std::string(status.message())));
-  wire::BatchReplyBuilder results;
-  results.Start(0, id, now_ms);
-  for (size_t i = 0; i < batch.ops.size(); ++i) {
-    results.AddResult({.code = wire::ResultCode::kFailed, .reply = error});
-  }
-  return results.Finish();
 }
 
 }  // namespace
@@ -69,40 +52,38 @@ absl::StatusOr<ShardStateImpl::View> ShardStateImpl::NewView() const {
 // Reads see time `now`, which is not below that of any entry in the snapshot. What they hide by an
 // entry's time stays hidden for ever; what they hide by the local clock alone could come back under
 // the next leader.
-std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t now_ms,
-                                 bool* needs_tick) const {
+absl::StatusOr<std::string> ShardStateImpl::Read(std::string_view bytes, uint64_t id,
+                                                 int64_t now_ms, bool* needs_tick) const {
   Clock::Duration start = stopwatch_.Monotonic();
   if (needs_tick != nullptr) *needs_tick = false;
   auto batch = wire::DecodeBatch(bytes);
   if (!batch.ok()) {
     return wire::BatchReplyBuilder::Refusal({.seq = id, .code = wire::BatchCode::kMalformed});
   }
-  auto view = NewView();
-  if (!view.ok()) return FailAll(*batch, id, now_ms, view.status());
+  KDB_ASSIGN_OR_RETURN(const View view, NewView());
 
-  int64_t now = std::max(now_ms, view->committed_log_time_ms);
+  int64_t now = std::max(now_ms, view.committed_log_time_ms);
   int64_t newest_hidden_ms = INT64_MIN;
-  SnapshotCounts keys(*view->snapshot);
+  SnapshotCounts keys(*view.snapshot);
   // Executors draw random numbers from rev; reads need not be the same on every replica.
-  uint64_t rev = Random(view->rev ^ (id << 32) ^ static_cast<uint64_t>(now)).Next();
-  exec::Environment env{.reader = *view->snapshot,
+  uint64_t rev = Random(view.rev ^ (id << 32) ^ static_cast<uint64_t>(now)).Next();
+  exec::Environment env{.reader = *view.snapshot,
                         .writer = nullptr,
                         .hash_seed = group_.hash_seed,
-                        .owned = view->ownership->owned,
+                        .owned = view.ownership->owned,
                         .counts = keys,
                         .limits = options_.limits,
                         .now_ms = now,
                         .rev = &rev,
                         .newest_hidden_ms = &newest_hidden_ms};
-  if (needs_tick == nullptr) env.hide_until_ms = view->committed_log_time_ms;
+  if (needs_tick == nullptr) env.hide_until_ms = view.committed_log_time_ms;
   ResultCounts counts = {};
-  OpRunner runner(*view->ownership, env, counts);
+  OpRunner runner(*view.ownership, env, counts);
   wire::BatchReplyBuilder results;
   results.Start(0, id, now);
-  absl::Status status = RunAll(*batch, runner, keys, results);
-  if (!status.ok()) return FailAll(*batch, id, now, status);
+  KDB_RETURN_IF_ERROR(RunAll(*batch, runner, keys, results));
 
-  if (newest_hidden_ms > view->committed_log_time_ms) {
+  if (newest_hidden_ms > view.committed_log_time_ms) {
     *needs_tick = true;
     metrics_.OnReadNeedsTick();
   }
@@ -110,27 +91,23 @@ std::string ShardStateImpl::Read(std::string_view bytes, uint64_t id, int64_t no
   return results.Finish();
 }
 
-bool ShardStateImpl::HasExpired(int64_t now_ms) const {
+absl::StatusOr<bool> ShardStateImpl::HasExpired(int64_t now_ms) const {
   if (now_ms < std::min(given_expiry_ms_.load(), seen_expiry_ms_.load())) return false;
   given_expiry_ms_ = exec::kNoExpiry;
-  auto view = NewView();
-  if (!view.ok()) {
-    given_expiry_ms_ = INT64_MIN;
-    return false;
-  }
-  SnapshotCounts keys(*view->snapshot);
-  uint64_t rev = view->rev;
-  exec::Environment env{.reader = *view->snapshot,
+  KDB_ASSIGN_OR_RETURN(const View view, NewView());
+  SnapshotCounts keys(*view.snapshot);
+  uint64_t rev = view.rev;
+  exec::Environment env{.reader = *view.snapshot,
                         .writer = nullptr,
                         .hash_seed = group_.hash_seed,
-                        .owned = view->ownership->owned,
+                        .owned = view.ownership->owned,
                         .counts = keys,
                         .limits = options_.limits,
                         .now_ms = now_ms,
                         .rev = &rev};
-  auto earliest = exec::EarliestExpiry(env);
-  seen_expiry_ms_ = earliest.value_or(INT64_MIN);
-  return earliest.ok() && *earliest <= now_ms;
+  KDB_ASSIGN_OR_RETURN(const int64_t earliest, exec::EarliestExpiry(env));
+  seen_expiry_ms_ = earliest;
+  return earliest <= now_ms;
 }
 
 }  // namespace kdb::kv

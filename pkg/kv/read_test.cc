@@ -18,7 +18,7 @@ using ReadTest = ReplicaTest;
 TEST_F(ReadTest, AnswersEveryOpAndEchoesTheId) {
   Run("SET k v");
   bool needs_tick = true;
-  std::string bytes = replica_.state().Read(
+  std::string bytes = *replica_.state().Read(
       EncodedBatch({}, {CommandOp("GET k"), CommandOp("NOSUCH"), CommandOp("STRLEN k")}), 77, kNoon,
       &needs_tick);
   auto reply = wire::DecodeBatchReply(bytes);
@@ -42,7 +42,7 @@ TEST_F(ReadTest, WritesAreRefused) {
 
 TEST_F(ReadTest, MalformedBatches) {
   bool needs_tick = false;
-  auto reply = wire::DecodeBatchReply(replica_.state().Read("junk", 5, kNoon, &needs_tick));
+  auto reply = wire::DecodeBatchReply(*replica_.state().Read("junk", 5, kNoon, &needs_tick));
   ASSERT_TRUE(reply.ok());
   EXPECT_EQ(reply->code, BatchCode::kMalformed);
   EXPECT_EQ(reply->seq, 5u);
@@ -189,9 +189,8 @@ TEST_F(ReadTest, RandomKeyVaries) {
   std::set<std::string> seen;
   for (uint64_t id = 0; id < 64; ++id) {
     bool needs_tick = false;
-    seen.insert(replica_.state()
-                    .Read(EncodedBatch({}, {CommandOp("RANDOMKEY")}), id, kNoon, &needs_tick)
-                    .substr(30));
+    const std::string batch = EncodedBatch({}, {CommandOp("RANDOMKEY")});
+    seen.insert(replica_.state().Read(batch, id, kNoon, &needs_tick)->substr(30));
   }
   EXPECT_GT(seen.size(), 5u);
 }

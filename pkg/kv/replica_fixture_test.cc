@@ -195,7 +195,7 @@ std::string ReplicaTest::Run(std::string_view line) {
 }
 
 std::string ReplicaTest::Read(std::string_view line, int64_t now_ms, bool* needs_tick) {
-  bytes_ = replica_.state().Read(EncodedBatch({}, {CommandOp(line)}), 5, now_ms, needs_tick);
+  bytes_ = *replica_.state().Read(EncodedBatch({}, {CommandOp(line)}), 5, now_ms, needs_tick);
   auto reply = wire::DecodeBatchReply(bytes_);
   EXPECT_TRUE(reply.ok()) << reply.status();
   reply_ = reply.ok() ? *std::move(reply) : wire::BatchReply();

@@ -63,12 +63,13 @@ class ShardState : public raftnode::StateMachine {
   // caller has made sure (RaftNode::Read) that the state is new enough. `now_ms`: log time as known
   // here, for expiry; a read that would hide a key only by it (not by the applied log time) is
   // answered so that the caller first commits a tick: *needs_tick is set and the result must be
-  // dropped. A caller that cannot commit one passes nullptr: such keys are shown.
-  virtual std::string Read(std::string_view batch, uint64_t id, int64_t now_ms,
-                           bool* needs_tick) const = 0;
+  // dropped. A caller that cannot commit one passes nullptr: such keys are shown. An error: the
+  // engine cannot be read, and this replica must not go on.
+  virtual absl::StatusOr<std::string> Read(std::string_view batch, uint64_t id, int64_t now_ms,
+                                           bool* needs_tick) const = 0;
 
   // For the leader: whether a logged expiry step would delete something. Thread-safe.
-  virtual bool HasExpired(int64_t now_ms) const = 0;
+  virtual absl::StatusOr<bool> HasExpired(int64_t now_ms) const = 0;
   // For the leader: the open sessions and their newest batches; which of them were silent, it tells
   // by its own monotonic time between two calls. Thread-safe; reads them all.
   virtual absl::StatusOr<std::vector<SessionInfo>> OpenSessions() const = 0;

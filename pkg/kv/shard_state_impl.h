@@ -51,9 +51,9 @@ class ShardStateImpl final : public ShardState {
   absl::StatusOr<raft::Index> PersistedIndex() const override;
   absl::Status Flush() override;
 
-  std::string Read(std::string_view bytes, uint64_t id, int64_t now_ms,
-                   bool* needs_tick) const override;
-  bool HasExpired(int64_t now_ms) const override;
+  absl::StatusOr<std::string> Read(std::string_view bytes, uint64_t id, int64_t now_ms,
+                                   bool* needs_tick) const override;
+  absl::StatusOr<bool> HasExpired(int64_t now_ms) const override;
   absl::StatusOr<std::vector<SessionInfo>> OpenSessions() const override;
   raft::Index applied_index() const override { return applied_index_; }
   int64_t applied_log_time_ms() const override { return applied_log_time_ms_; }

@@ -16,7 +16,7 @@ class Server final : public MetaServer {
  public:
   Server(const ServerOptions& options, const Environment& env)
       : options_(options),
-        env_(env),
+        env_(WithQuarantine(env)),
         reconciler_(options.reconciler, log_, hub_, admin_client_, env.logger, env.metrics),
         operations_(log_, hub_, reconciler_, admin_client_),
         probe_(admin_client_) {}
@@ -57,6 +57,14 @@ class Server final : public MetaServer {
   absl::Status Started() const override;
 
  private:
+  // Damage puts the directory in quarantine before the process ends.
+  Environment WithQuarantine(const Environment& env) {
+    Environment guarded = env;
+    guarded.on_fatal = [this, end = env.on_fatal](const absl::Status& why) {
+      end(directory_->NoteFatal(why));
+    };
+    return guarded;
+  }
   absl::Status Listen();
   absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status OnBorn(const raftnode::Identity& identity);
@@ -64,7 +72,7 @@ class Server final : public MetaServer {
   void RestartMember(const raftnode::Identity& identity);
 
   const ServerOptions options_;
-  const Environment& env_;
+  const Environment env_;
   std::unique_ptr<raftnode::DataDirectory> directory_;
 
   StateHub hub_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "pkg/base/check.h"
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 
 namespace kdb::raftnode {
@@ -203,9 +204,9 @@ void Applier::NotDone(const absl::Status& why) {
   executed_ = 0;
   if (!absl::IsResourceExhausted(why)) {
     failed_ = true;
-    events_.OnFailed(absl::Status(
-        why.code(), fmt::format("applying entries {} to {}: {}", batch_.front().entry.index,
-                                batch_.back().entry.index, std::string(why.message()))));
+    events_.OnFailed(WithContext(fmt::format("applying entries {} to {}",
+                                             batch_.front().entry.index, batch_.back().entry.index),
+                                 why));
     return;
   }
   if (retry_after_.count() == 0) {

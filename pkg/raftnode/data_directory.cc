@@ -1,9 +1,13 @@
 #include "pkg/raftnode/data_directory.h"
 
+#include <fmt/format.h>
+
 #include <future>
 #include <utility>
 
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
+#include "pkg/raftnode/quarantine.h"
 
 namespace kdb::raftnode {
 
@@ -13,6 +17,7 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(FileSystem& f
   std::unique_ptr<DataDirectory> directory(new DataDirectory(fs, std::move(path)));
   KDB_RETURN_IF_ERROR(CreateDirs(fs, directory->path_));
   KDB_ASSIGN_OR_RETURN(directory->lock_, fs.Lock(directory->path_ + "/LOCK"));
+  KDB_RETURN_IF_ERROR(CheckNotQuarantined(fs, directory->path_));
   KDB_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(fs, directory->path_, kind, random));
   MutexLock lock(directory->mu_);
   directory->identity_ = std::move(identity);
@@ -68,9 +73,21 @@ absl::Status DataDirectory::AcceptNow(const catalog::BirthCertificate& certifica
 
 absl::Status DataDirectory::StartNow(const Start& start) {
   if (started_) return absl::OkStatus();
-  KDB_RETURN_IF_ERROR(start(identity()));
+  if (absl::Status status = start(identity()); !status.ok()) return NoteFatal(status);
   started_ = true;
   return absl::OkStatus();
+}
+
+absl::Status DataDirectory::NoteFatal(const absl::Status& why) {
+  if (!IsDamage(why)) return why;
+  absl::Status noted = Quarantine(fs_, path_, why);
+  return WithContext(noted.ok()
+                         ? fmt::format("{} is in quarantine from now on, let a new member take its "
+                                       "place (kdbctl member replace)",
+                                       path_)
+                         : fmt::format("{} could not be put in quarantine ({}), do not start on it",
+                                       path_, std::string(noted.message())),
+                     why);
 }
 
 }  // namespace kdb::raftnode

@@ -16,7 +16,7 @@ namespace kdb::raftnode {
 class DataDirectory {
  public:
   // Creates what is missing. FAILED_PRECONDITION: another process has it, or it belongs to another
-  // kind of server. DATA_LOSS: damaged. `fs` outlives it.
+  // kind of server. DATA_LOSS: damaged, or in quarantine. `fs` outlives it.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(FileSystem& fs, std::string path,
                                                              ServerKind kind, Random& random);
 
@@ -35,6 +35,9 @@ class DataDirectory {
   void RestartLater(std::function<void(const Identity&)> restart);
   // Waits for what is under way; nothing starts any more: calls answer UNAVAILABLE.
   void Close();
+  // Before the process ends by `why`: damage puts the directory in quarantine. Returns `why`, and
+  // what came of it. Blocks.
+  absl::Status NoteFatal(const absl::Status& why);
 
  private:
   DataDirectory(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}

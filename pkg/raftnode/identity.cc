@@ -21,8 +21,7 @@ constexpr size_t kUuidBytes = 36;
 absl::Status Damaged(const std::string& path, std::string_view what) {
   return absl::DataLossError(
       fmt::format("{}: {}. Restore the file from a backup of this directory, or start on an empty "
-                  "directory and replace "
-                  "this member by that new one",
+                  "directory and replace this member by that new one: kdbctl member replace",
                   path, what));
 }
 

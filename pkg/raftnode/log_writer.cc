@@ -1,13 +1,12 @@
 #include "pkg/raftnode/log_writer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
 
 #include "pkg/base/check.h"
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 
 namespace kdb::raftnode {
@@ -156,8 +155,7 @@ void LogWriter::RetryLater(const absl::Status& why) {
 
 void LogWriter::Fail(const absl::Status& status, std::string_view what) {
   failed_ = true;
-  events_.OnFailed(
-      absl::Status(status.code(), fmt::format("{}: {}", what, std::string(status.message()))));
+  events_.OnFailed(WithContext(what, status));
 }
 
 void LogWriter::ArmMark(std::chrono::nanoseconds delay) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 
 namespace kdb::raftnode {
@@ -50,8 +51,7 @@ void Maintenance::PrepareSegment() {
   absl::Status status = log_.Prepare();
   // Not done in time, or for want of room, Append does it itself.
   if (status.ok() || absl::IsResourceExhausted(status)) return;
-  events_.OnFailed(absl::Status(
-      status.code(), fmt::format("preparing the log: {}", std::string(status.message()))));
+  events_.OnFailed(WithContext("preparing the log", status));
 }
 
 void Maintenance::StartFlush(Clock::Duration now) {
@@ -68,14 +68,15 @@ raft::Index Maintenance::Flushed(const absl::StatusOr<raft::Index>& persisted,
     if (std::exchange(flush_failed_, false)) events_.OnTrouble(Trouble::kFlushDiskFull, "");
     return budget_.CutAfterFlush(*persisted);
   }
-  std::string why =
-      fmt::format("flushing the state machine: {}", std::string(persisted.status().message()));
-  if (!absl::IsResourceExhausted(persisted.status())) {
-    events_.OnFailed(absl::Status(persisted.status().code(), why));
+  const absl::Status why = WithContext("flushing the state machine", persisted.status());
+  if (!absl::IsResourceExhausted(why)) {
+    events_.OnFailed(why);
     return 0;
   }
   next_flush_ = now + kFlushRetry;
-  if (!std::exchange(flush_failed_, true)) events_.OnTrouble(Trouble::kFlushDiskFull, why);
+  if (!std::exchange(flush_failed_, true)) {
+    events_.OnTrouble(Trouble::kFlushDiskFull, std::string(why.message()));
+  }
   return 0;
 }
 

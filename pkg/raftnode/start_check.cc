@@ -12,10 +12,8 @@ namespace {
 
 constexpr std::string_view kWhatToDo =
     "This replica does not vote or serve, for it may have forgotten what it promised. If the rest "
-    "of the group "
-    "has a majority, replace it: start a server on an empty data directory and add that as a new "
-    "member. Keep "
-    "this directory until the group is healthy.";
+    "of the group has a majority, replace it by a new member: start a server on an empty data "
+    "directory and run kdbctl member replace. Keep this directory until the group is healthy.";
 
 absl::Status Damaged(const std::string& wal_dir, const std::string& what) {
   return absl::DataLossError(

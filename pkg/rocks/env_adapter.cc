@@ -8,6 +8,7 @@
 #include <ctime>
 #include <utility>
 
+#include "pkg/base/damage.h"
 #include "pkg/base/mutex.h"
 
 namespace kdb::rocks {
@@ -153,7 +154,8 @@ IOStatus ToRocks(const absl::Status& status) {
 absl::Status FromRocks(const rocksdb::Status& status) {
   if (status.ok()) return absl::OkStatus();
   if (status.IsNoSpace()) return absl::ResourceExhaustedError(status.ToString());
-  if (status.IsCorruption() || status.IsIOError()) return absl::DataLossError(status.ToString());
+  if (status.IsCorruption()) return DamageError(status.ToString());
+  if (status.IsIOError()) return absl::DataLossError(status.ToString());
   if (status.IsNotFound()) return absl::NotFoundError(status.ToString());
   if (status.IsBusy() || status.IsTryAgain()) return absl::UnavailableError(status.ToString());
   return absl::InternalError(status.ToString());

@@ -15,7 +15,7 @@ namespace kdb::rocks {
 
 // RESOURCE_EXHAUSTED becomes NoSpace, NOT_FOUND PathNotFound: RocksDB treats these on their own.
 rocksdb::IOStatus ToRocks(const absl::Status& status);
-// NoSpace becomes RESOURCE_EXHAUSTED; corruption and I/O errors DATA_LOSS.
+// NoSpace becomes RESOURCE_EXHAUSTED; I/O errors DATA_LOSS, corruption the kind that is IsDamage.
 absl::Status FromRocks(const rocksdb::Status& status);
 
 // Thread-safe. Appends are not buffered here: RocksDB's writer hands over whole buffers.

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <utility>
 
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 #include "pkg/rocks/env_adapter.h"
 #include "pkg/rocks/flush_tracker.h"
@@ -363,10 +364,11 @@ absl::StatusOr<std::unique_ptr<storage::Engine>> OpenRocksEngine(FileSystem& fs,
       fs, dir, rocksdb::NewCompositeEnv(std::make_shared<EnvAdapter>(fs)), RocksOptions(options));
   absl::Status status = engine->Open();
   if (absl::IsDataLoss(status)) {
-    return absl::DataLossError(fmt::format(
-        "cannot open the database in {}: {}. If another process has it open, stop that; "
-        "otherwise replace this replica as a new member",
-        dir, std::string(status.message())));
+    return WithContext(
+        fmt::format("cannot open the database in {} (if another process has it open, stop that; "
+                    "otherwise replace this replica by a new member: kdbctl member replace)",
+                    dir),
+        status);
   }
   KDB_RETURN_IF_ERROR(status);
   return engine;

@@ -18,6 +18,8 @@ struct Options {
 // What the engine adds to the contract of storage::Engine:
 // - Destroying it does not flush: the owner flushes at a clean shutdown.
 // - Write starts a flush by itself when 200 range deletions wait for one.
+// - What is read from files, by readers and by compactions, is checked: damage is DATA_LOSS, and
+//   IsDamage. A read that met it says so, and after a compaction did every Write and Flush.
 // - After a full disk (RESOURCE_EXHAUSTED) nothing is lost; every later Write or Flush looks for
 // room and goes on when
 //   there is enough for all that waits in memory. After DATA_LOSS every Write fails until the

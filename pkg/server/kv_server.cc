@@ -139,10 +139,12 @@ absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
       .snapshots = snapshot_service_,
       .commands = command_service_,
       .loop = loop_,
-      .on_fatal = on_fatal_,
-      .restart = [this] {
-        directory_->RestartLater([this](const raftnode::Identity& self) { RestartMember(self); });
-      }};
+      .on_fatal = [this](const absl::Status& why) { on_fatal_(directory_->NoteFatal(why)); },
+      .restart =
+          [this] {
+            directory_->RestartLater(
+                [this](const raftnode::Identity& self) { RestartMember(self); });
+          }};
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> member,
                        GroupMember::Start(options_.member, identity, open_engine_, services));
   logger_->info("member {} of group {} of cluster {}", member->id(), member->birth().gid(),
@@ -153,7 +155,9 @@ absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
 
 void KvServerImpl::RestartMember(const raftnode::Identity& identity) {
   member_.Take().reset();
-  if (absl::Status started = StartMember(identity); !started.ok()) on_fatal_(started);
+  if (absl::Status started = StartMember(identity); !started.ok()) {
+    on_fatal_(directory_->NoteFatal(started));
+  }
 }
 
 void KvServerImpl::StartMetaClients() {

@@ -156,7 +156,9 @@ void Replica::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
 void Replica::OnMembership(const raftnode::Membership& membership) { Follow(membership); }
 void Replica::OnSnapshotNeeded(std::optional<raft::Index> index) { env_.on_snapshot_needed(index); }
 
-void Replica::OnFatal(const absl::Status& status) { env_.on_fatal(status); }
+void Replica::OnFatal(const absl::Status& status) {
+  if (!failed_.exchange(true)) env_.on_fatal(status);
+}
 
 void Replica::OnDegraded(bool degraded, const std::string& why) {
   group_.SetDegraded(degraded, why);
@@ -165,7 +167,9 @@ void Replica::OnDegraded(bool degraded, const std::string& why) {
 void Replica::ExpireKeys() {
   clock_skew_.Set(static_cast<double>(proposer_.SkewMs()) / 1000);
   if (!leads() || expiring_.load()) return;
-  if (!state_->HasExpired(proposer_.NowMs())) return;
+  absl::StatusOr<bool> expired = state_->HasExpired(proposer_.NowMs());
+  if (!expired.ok()) return OnFatal(expired.status());
+  if (!*expired) return;
   expiring_.store(true);
   proposer_.Propose(kv::EntryKind::kExpireKeys, {},
                     [this](absl::StatusOr<Payload>) { expiring_.store(false); });

@@ -117,6 +117,9 @@ class Replica final : private raftnode::Observer {
   void ExecuteEarly(const std::shared_ptr<UnderWay>& read);
   void OnReadPoint(const std::shared_ptr<UnderWay>& read, const absl::Status& status);
   void FinishRead(const std::shared_ptr<UnderWay>& read);
+  // The end, too, when the state cannot be read: what it says then must not be served.
+  absl::StatusOr<std::string> ReadState(std::string_view batch, uint64_t id, bool* needs_tick);
+  Payload AnswerOf(std::string_view batch, uint64_t id, absl::StatusOr<std::string> reply) const;
   // On one of the readers.
   void PostRead(Task read);
   void ExecuteRead(std::string batch, uint64_t id, ReplyDone done);
@@ -133,6 +136,7 @@ class Replica final : private raftnode::Observer {
   std::unique_ptr<raftnode::RaftNode> node_;
 
   std::atomic<bool> leading_ = false;
+  std::atomic<bool> failed_ = false;    // on_fatal was called
   std::atomic<bool> expiring_ = false;  // an expiry step is in the log
   std::atomic<size_t> next_reader_ = 0;
   std::atomic<int> early_pause_ = 0;  // reads that are not executed early

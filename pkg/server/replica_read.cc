@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "pkg/base/damage.h"
 #include "pkg/server/replica.h"
 
 namespace kdb::server {
@@ -38,7 +39,7 @@ struct Replica::UnderWay {
       : token(replica), batch(std::move(batch)), id(id), done(std::move(done)) {}
 
   struct Early {
-    std::string reply;
+    absl::StatusOr<std::string> reply;
     raft::Index applied = 0;  // the state had at least this
     bool needs_tick = false;
   };
@@ -82,7 +83,7 @@ void Replica::Read(std::string batch, uint64_t id, ReplyDone done) {
 void Replica::ExecuteEarly(const std::shared_ptr<UnderWay>& read) {
   UnderWay::Early early;
   early.applied = state_->applied_index();  // before the snapshot is taken
-  early.reply = state_->Read(read->batch, read->id, proposer_.NowMs(), &early.needs_tick);
+  early.reply = ReadState(read->batch, read->id, &early.needs_tick);
   {
     MutexLock lock(read->mu);
     read->early = std::move(early);
@@ -108,10 +109,23 @@ void Replica::FinishRead(const std::shared_ptr<UnderWay>& read) {
     return read->done(Payload(Refusal(read->batch, read->id, *read->point)));
   }
   if (read->early && !read->early->needs_tick && read->early->applied >= read->applied_at_point) {
-    return read->done(Payload(std::move(read->early->reply)));
+    return read->done(AnswerOf(read->batch, read->id, std::move(read->early->reply)));
   }
   if (read->early) early_pause_.store(kEarlyPause, std::memory_order_relaxed);
   PostRead([this, read] { ExecuteRead(read->batch, read->id, std::move(read->done)); });
+}
+
+absl::StatusOr<std::string> Replica::ReadState(std::string_view batch, uint64_t id,
+                                               bool* needs_tick) {
+  absl::StatusOr<std::string> reply = state_->Read(batch, id, proposer_.NowMs(), needs_tick);
+  if (!reply.ok()) OnFatal(WithContext("reading the state", reply.status()));
+  return reply;
+}
+
+Payload Replica::AnswerOf(std::string_view batch, uint64_t id,
+                          absl::StatusOr<std::string> reply) const {
+  if (reply.ok()) return Payload(*std::move(reply));
+  return Payload(Refusal(batch, id, absl::UnavailableError("the state cannot be read")));
 }
 
 void Replica::PostRead(Task read) {
@@ -121,8 +135,8 @@ void Replica::PostRead(Task read) {
 
 void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
   bool needs_tick = false;
-  std::string reply = state_->Read(batch, id, proposer_.NowMs(), &needs_tick);
-  if (!needs_tick) return done(Payload(std::move(reply)));
+  absl::StatusOr<std::string> reply = ReadState(batch, id, &needs_tick);
+  if (!needs_tick) return done(AnswerOf(batch, id, std::move(reply)));
   // Something expired by this clock but not by log time: log time moves first, so that it never
   // runs backwards over a fail-over (design 4).
   proposer_.Propose(kv::EntryKind::kTick, {},
@@ -142,7 +156,7 @@ void Replica::ExecuteRead(std::string batch, uint64_t id, ReplyDone done) {
 void Replica::ExecuteReadWithoutTick(std::string batch, uint64_t id, ReplyDone done) {
   PostRead([this, token = ReadToken(*this), batch = std::move(batch), id,
             done = std::move(done)]() mutable {
-    done(Payload(state_->Read(batch, id, proposer_.NowMs(), nullptr)));
+    done(AnswerOf(batch, id, ReadState(batch, id, nullptr)));
   });
 }
 

@@ -139,7 +139,7 @@ class DamageTest : public ::testing::Test {
       ASSERT_TRUE(absl::IsDataLoss(wal.status())) << wal.status();
       ASSERT_THAT(wal.status().message(), HasSubstr(damaged));
       ASSERT_THAT(wal.status().message(), HasSubstr(fmt::format("offset {}:", expected.offset)));
-      ASSERT_THAT(wal.status().message(), HasSubstr("replace the replica by a new member"));
+      ASSERT_THAT(wal.status().message(), HasSubstr("kdbctl member replace"));
       return;
     }
     ASSERT_EQ(recovered.last_index, expected.last);

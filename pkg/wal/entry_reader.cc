@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 
 namespace kdb::wal {
@@ -32,7 +33,7 @@ absl::StatusOr<raft::Entry> Decode(const LocatedEntry& located, raft::Index inde
   std::string_view body = ok ? bytes.substr(kRecordHeader, header.body_bytes) : "";
   if (!ok || header.type != RecordType::kEntry || header.index != index || header.term != at.term ||
       !RecordCodec::BodyMatches(header, body)) {
-    return absl::DataLossError(
+    return DamageError(
         fmt::format("{}, offset {}: entry {} is damaged", located.segment->path, at.offset, index));
   }
   return raft::Entry{.index = index,

@@ -13,10 +13,9 @@ namespace {
 // What the operator reads behind every refusal.
 constexpr std::string_view kAdvice =
     "This replica's log lost data that was durable, so it may have forgotten votes and "
-    "acknowledged entries: it "
-    "must not take part again. Check the disk, then remove this data directory and replace the "
-    "replica by a new "
-    "member, which gets its data from the others.";
+    "acknowledged entries: it must not take part again. Check the disk, start a server on an empty "
+    "data directory and let it replace this replica as a new member, which gets its data from the "
+    "others: kdbctl member replace.";
 
 absl::Status Advised(const absl::Status& status) {
   if (!absl::IsDataLoss(status)) return status;
