@@ -283,7 +283,12 @@ void Driver::ProposeRun(std::vector<Proposal> run) {
 }
 
 void Driver::ProposeConfChange(Proposal proposal) {
-  absl::StatusOr<raft::Index> index = raft_.ProposeConfChange(*proposal.conf_change);
+  const raft::Term term = proposal.conf_change->term;
+  if (term != raft_.term()) {
+    return Refuse(proposal, absl::FailedPreconditionError(
+                                fmt::format("not the leader of term {} any more", term)));
+  }
+  absl::StatusOr<raft::Index> index = raft_.ProposeConfChange(proposal.conf_change->change);
   if (!index.ok()) return Refuse(proposal, index.status());
   proposals_.Add(*index, raft_.term(), std::move(proposal));
 }

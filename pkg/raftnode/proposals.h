@@ -13,9 +13,14 @@
 
 namespace kdb::raftnode {
 
+struct ConfProposal {
+  raft::ConfChange change;
+  raft::Term term = 0;  // in which it may be logged
+};
+
 struct Proposal {
   Payload data;
-  std::unique_ptr<raft::ConfChange> conf_change;  // instead of data
+  std::unique_ptr<ConfProposal> conf_change;  // instead of data
   ProposeDone done;
   Clock::Duration at{0};
   Admission::Place place;

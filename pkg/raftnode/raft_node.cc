@@ -50,8 +50,9 @@ class DrivenRaftNode final : public RaftNode {
     AddProposal(std::move(data), nullptr, std::move(done));
   }
 
-  void ProposeConfChange(raft::ConfChange change, ProposeDone done) override {
-    AddProposal({}, std::make_unique<raft::ConfChange>(std::move(change)), std::move(done));
+  void ProposeConfChange(raft::ConfChange change, raft::Term term, ProposeDone done) override {
+    AddProposal({}, std::make_unique<ConfProposal>(ConfProposal{std::move(change), term}),
+                std::move(done));
   }
 
   void Read(ReadDone done) override {
@@ -101,7 +102,7 @@ class DrivenRaftNode final : public RaftNode {
   raft::RaftStatus Status() const override { return driver_.Status(); }
 
  private:
-  void AddProposal(Payload data, std::unique_ptr<raft::ConfChange> change, ProposeDone done) {
+  void AddProposal(Payload data, std::unique_ptr<ConfProposal> change, ProposeDone done) {
     std::optional<Admission::Place> place = driver_.admission().TryEnter();
     Clock::Duration now = clock_.Monotonic();
     driver_.mailbox().Add([&](Inbox& inbox) {

@@ -119,7 +119,9 @@ class RaftNode {
   // A linearizable read point (thesis 6.4). Concurrent calls share one round. FAILED_PRECONDITION:
   // not leader.
   virtual void Read(ReadDone done) = 0;
-  virtual void ProposeConfChange(raft::ConfChange change, ProposeDone done) = 0;
+  // As the leader of `term`, or not at all (FAILED_PRECONDITION): who knew the members in that term
+  // judged by them.
+  virtual void ProposeConfChange(raft::ConfChange change, raft::Term term, ProposeDone done) = 0;
   // OK when `target` leads; else FAILED_PRECONDITION (refused), DEADLINE_EXCEEDED or ABORTED (it
   // ended otherwise). `done` runs on the raft role.
   virtual void TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) = 0;

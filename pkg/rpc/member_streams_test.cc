@@ -21,7 +21,7 @@ class Node final : public raftnode::RaftNode {
   void ReportUnreachable(raft::NodeId) override { ++unreachable; }
   void Propose(Payload, raftnode::ProposeDone) override {}
   void Read(raftnode::ReadDone) override {}
-  void ProposeConfChange(raft::ConfChange, raftnode::ProposeDone) override {}
+  void ProposeConfChange(raft::ConfChange, raft::Term, raftnode::ProposeDone) override {}
   void TransferLeader(raft::NodeId, absl::AnyInvocable<void(absl::Status)>) override {}
   void Campaign() override {}
   void HoldLog(raft::Index) override {}

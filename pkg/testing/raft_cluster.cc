@@ -26,13 +26,15 @@ const prometheus::ClientMetric* FindMetric(const std::vector<prometheus::MetricF
 }  // namespace
 
 RaftMember::RaftMember(SimLoop& loop, SimRaftNetwork& network, raft::NodeId id,
-                       const raftnode::Membership& birth, const raftnode::Options& options)
+                       const catalog::BirthCertificate& birth, const raftnode::Options& options)
     : clock(loop, kEpochMs),
       options(options),
       raft_executor(loop.NewExecutor("raft")),
       log_executor(loop.NewExecutor("log")),
       apply_executor(loop.NewExecutor("apply")),
       background_executor(loop.NewExecutor("background")),
+      members_executor(loop.NewExecutor("members")),
+      group(birth, id, obs::NullLogger()),
       loop_(loop),
       network_(network),
       id_(id),
@@ -47,14 +49,26 @@ RaftMember::~RaftMember() { Stop(); }
 
 absl::Status RaftMember::Start() {
   machine_ = std::make_unique<ListMachine>(disk);
+  const raftnode::Membership born = raftnode::BirthMembership(birth_);
   const raftnode::Membership& applied = disk.applied.membership;
-  membership = applied.conf.voters.empty() ? birth_ : applied;
+  group.SetMembership(applied.conf.voters.empty() ? born : applied);
   options.wal.seed = loop_.random().Next() | 1;  // every life its own
   KDB_ASSIGN_OR_RETURN(
       node_, raftnode::RaftNode::Start(
-                 options, id_, birth_, fs,
+                 options, id_, born, fs,
                  {*raft_executor, *log_executor, *apply_executor, *background_executor}, *machine_,
                  *transport_, *this, clock, Random(loop_.random().Next()), metrics));
+  if (newcomers != nullptr) {
+    keeper = std::make_unique<raftnode::MemberKeeper>(
+        raftnode::MemberKeeper::Parts{.birth = birth_,
+                                      .node = *node_,
+                                      .group = group,
+                                      .newcomers = *newcomers,
+                                      .executor = *members_executor,
+                                      .clock = clock,
+                                      .logger = obs::NullLogger(),
+                                      .election_timeout = options.tick * options.election_ticks});
+  }
   network_.Attach(
       id_, [this](std::vector<raft::Message> messages) { node_->Deliver(std::move(messages)); });
   return absl::OkStatus();
@@ -62,7 +76,9 @@ absl::Status RaftMember::Start() {
 
 void RaftMember::Stop() {
   network_.Attach(id_, nullptr);
+  if (keeper != nullptr) keeper->Close();
   node_.reset();
+  keeper.reset();
   DropTasks();
 }
 
@@ -72,23 +88,22 @@ void RaftMember::Crash() {
   Stop();
 }
 
+std::vector<SimExecutor*> RaftMember::executors() const {
+  return {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get(),
+          members_executor.get()};
+}
+
 void RaftMember::DropTasks() {
   role_ = raft::Role::kFollower;
-  for (SimExecutor* e :
-       {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get()})
-    e->Drop();
+  for (SimExecutor* e : executors()) e->Drop();
 }
 
 void RaftMember::Freeze() {
-  for (SimExecutor* e :
-       {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get()})
-    e->Pause();
+  for (SimExecutor* e : executors()) e->Pause();
 }
 
 void RaftMember::Thaw() {
-  for (SimExecutor* e :
-       {raft_executor.get(), log_executor.get(), apply_executor.get(), background_executor.get()})
-    e->Resume();
+  for (SimExecutor* e : executors()) e->Resume();
 }
 
 double RaftMember::Sum(const std::string& metric) const {
@@ -102,14 +117,17 @@ double RaftMember::Count(const std::string& metric) const {
   return static_cast<double>(FindMetric(families, metric)->histogram.sample_count);
 }
 
-void RaftMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId) {
+void RaftMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {
+  group.SetLeadership({.role = role, .term = term, .leader = leader});
   role_ = role;
   term_ = term;
 }
 
 void RaftMember::OnPeerClock(raft::NodeId peer, int64_t) { peer_clocks.push_back(peer); }
 
-void RaftMember::OnMembership(const raftnode::Membership& now) { membership = now; }
+void RaftMember::OnMembership(const raftnode::Membership& membership) {
+  group.SetMembership(membership);
+}
 
 void RaftMember::OnFatal(const absl::Status& status) {
   KDB_CHECK(fatal.ok(), "OnFatal twice: {}, {}", fatal.ToString(), status.ToString());
@@ -122,16 +140,22 @@ void RaftMember::OnDegraded(bool, const std::string& why) {
 }
 
 RaftCluster::RaftCluster(uint64_t seed, int members, const raftnode::Options& options)
-    : loop(seed), network(loop, seed + 1), raft_network(network, 0) {
+    : loop(seed), network(loop, seed + 1), raft_network(network, 0), options_(options) {
+  birth.set_cluster_id("c1");
+  birth.set_gid(1);
   for (int i = 1; i <= members; ++i) {
     catalog::Member& member = *birth.add_members();
     member.set_id(static_cast<uint64_t>(i));
     member.set_uuid(fmt::format("u{}", i));
     member.set_address(fmt::format("m{}", i));
   }
-  const raftnode::Membership born = raftnode::BirthMembership(birth);
-  for (raft::NodeId id : born.conf.voters)
-    members_.push_back(std::make_unique<RaftMember>(loop, raft_network, id, born, options));
+  for (const catalog::Member& member : birth.members()) AddMember(member.id(), birth);
+}
+
+RaftMember& RaftCluster::AddMember(raft::NodeId id, const catalog::BirthCertificate& certificate) {
+  KDB_CHECK(id == members_.size() + 1, "member {} after {}", id, members_.size());
+  members_.push_back(std::make_unique<RaftMember>(loop, raft_network, id, certificate, options_));
+  return *members_.back();
 }
 
 raftnode::Options RaftCluster::DefaultOptions() {

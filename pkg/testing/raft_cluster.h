@@ -9,6 +9,8 @@
 
 #include "pkg/env/memory_file_system.h"
 #include "pkg/obs/metrics.h"
+#include "pkg/raftnode/group_view.h"
+#include "pkg/raftnode/member_keeper.h"
 #include "pkg/raftnode/raft_node.h"
 #include "pkg/testing/fake_clock.h"
 #include "pkg/testing/list_machine.h"
@@ -22,7 +24,7 @@ namespace kdb::testing {
 class RaftMember : private raftnode::Observer {
  public:
   RaftMember(SimLoop& loop, SimRaftNetwork& network, raft::NodeId id,
-             const raftnode::Membership& birth, const raftnode::Options& options);
+             const catalog::BirthCertificate& birth, const raftnode::Options& options);
   ~RaftMember() override;
 
   absl::Status Start();
@@ -52,14 +54,19 @@ class RaftMember : private raftnode::Observer {
   std::unique_ptr<SimExecutor> log_executor;
   std::unique_ptr<SimExecutor> apply_executor;
   std::unique_ptr<SimExecutor> background_executor;
+  std::unique_ptr<SimExecutor> members_executor;
   obs::Registry metrics;
+  raftnode::GroupView group;
+  // Who speaks to servers that are no members yet; null: nobody keeps the members. From the next
+  // start on.
+  raftnode::Newcomers* newcomers = nullptr;
+  std::unique_ptr<raftnode::MemberKeeper> keeper;
 
   // What the observer heard.
   absl::Status fatal;
   std::string degraded;  // empty: not
   int degraded_changes = 0;
   std::vector<raft::NodeId> peer_clocks;
-  raftnode::Membership membership;  // the newest
 
  private:
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
@@ -69,11 +76,12 @@ class RaftMember : private raftnode::Observer {
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
   void DropTasks();
+  std::vector<SimExecutor*> executors() const;
 
   SimLoop& loop_;
   SimRaftNetwork& network_;
   const raft::NodeId id_;
-  const raftnode::Membership birth_;
+  const catalog::BirthCertificate birth_;
   const std::unique_ptr<raftnode::Transport> transport_;
   std::unique_ptr<ListMachine> machine_;
   std::unique_ptr<raftnode::RaftNode> node_;
@@ -89,6 +97,8 @@ class RaftCluster {
   static raftnode::Options DefaultOptions();
 
   RaftMember& member(raft::NodeId id) { return *members_[id - 1]; }
+  // A member that came later: ids are given in order. Not started.
+  RaftMember& AddMember(raft::NodeId id, const catalog::BirthCertificate& certificate);
   size_t size() const { return members_.size(); }
   void StartAll();
 
@@ -110,6 +120,7 @@ class RaftCluster {
   catalog::BirthCertificate birth;
 
  private:
+  const raftnode::Options options_;
   std::vector<std::unique_ptr<RaftMember>> members_;
 };
 

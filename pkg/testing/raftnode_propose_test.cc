@@ -276,7 +276,8 @@ TEST(RaftNodeMembership, ChangeReachesTheStateMachineWithItsConfiguration) {
   raft::ConfChange change;
   change.steps = {{raft::ConfChangeKind::kRemove, leader.id() % 3 + 1}};
   std::optional<absl::Status> done;
-  leader.node().ProposeConfChange(change, [&](absl::StatusOr<Payload> r) { done = r.status(); });
+  leader.node().ProposeConfChange(change, leader.term(),
+                                  [&](absl::StatusOr<Payload> r) { done = r.status(); });
   ASSERT_TRUE(cluster.loop.RunUntil([&] { return done.has_value(); }, seconds(5)));
   EXPECT_TRUE(done->ok()) << *done;
   EXPECT_THAT(leader.machine().applied().membership.conf.voters, SizeIs(2));
