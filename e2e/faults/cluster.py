@@ -20,7 +20,7 @@ PR_SET_PDEATHSIG = 1
 
 
 # How a server words that its disk has lost what it relied on (pkg/wal, pkg/raftnode, pkg/rocks).
-LOSS = re.compile(r"^kdb-\w+: .*(raft log damaged: |is in quarantine: |does not fit the applied state: |cannot open the database in .*: Corruption: )")
+LOSS = re.compile(r".*(raft log damaged: |is in quarantine: |does not fit the applied state: |cannot open the database in .*: Corruption: )")
 TAIL_BYTES = 16 << 10  # of a log
 
 
@@ -204,12 +204,12 @@ class Cluster:
             raise Failure(f"{e}: {'; '.join(reasons)}") from None
         return time.monotonic() - start
 
-    def wait_restarted(self, killed, timeout=30):
-        """Until every process of `killed` ({name: pid}) runs again under another pid. DataLost as of wait_ready: one that
-        refuses to start comes and goes, and is not seen running.
+    def wait_restarted(self, killed, timeout=30, refuse=True):
+        """Until every process of `killed` ({name: pid}) runs again under another pid. DataLost as of wait_ready, unless it is
+        not to `refuse`: one that refuses to start comes and goes, and is not seen running.
         """
         def all_run():
-            for name in killed:
+            for name in killed if refuse else ():
                 if refusal := self.refusal(name):
                     raise DataLost(f"{name} does not start: {refusal}")
             return all(p["pid"] not in (0, killed[p["name"]]) for p in self.processes() if p["name"] in killed)
@@ -220,7 +220,7 @@ class Cluster:
         return " | ".join(self._log_tail(name)[-lines:])
 
     def refusal(self, name):
-        """What the server ended with, if that is the loss of its data."""
+        """What the server said at its end, or of its quarantine, if that is the loss of its data."""
         return next((line for line in reversed(self._log_tail(name)) if LOSS.match(line)), None)
 
     def _log_tail(self, name):

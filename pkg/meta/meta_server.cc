@@ -8,6 +8,7 @@
 #include "pkg/meta/founding.h"
 #include "pkg/meta/meta_service.h"
 #include "pkg/obs/admin_http.h"
+#include "pkg/raftnode/quarantine.h"
 
 namespace kdb::meta {
 namespace {
@@ -16,7 +17,7 @@ class Server final : public MetaServer {
  public:
   Server(const ServerOptions& options, const Environment& env)
       : options_(options),
-        env_(WithQuarantine(env)),
+        env_(env),
         reconciler_(options.reconciler, log_, hub_, admin_client_, env.logger, env.metrics),
         operations_(log_, hub_, reconciler_, admin_client_),
         probe_(admin_client_) {}
@@ -46,8 +47,10 @@ class Server final : public MetaServer {
                        .started = [this] { return Started(); }};
     KDB_ASSIGN_OR_RETURN(
         admin_http_, obs::AdminHttp::Start(options_.admin_listen, env_.metrics, std::move(probes)));
-    KDB_RETURN_IF_ERROR(directory_->StartIfBorn(
-        [this](const raftnode::Identity& identity) { return StartMember(identity); }));
+    const absl::Status started = directory_->StartIfBorn(
+        [this](const raftnode::Identity& identity) { return StartMember(identity); });
+    if (directory_->Quarantined().ok()) KDB_RETURN_IF_ERROR(started);
+    TellQuarantine();
     return Listen();
   }
 
@@ -57,14 +60,14 @@ class Server final : public MetaServer {
   absl::Status Started() const override;
 
  private:
-  // Damage puts the directory in quarantine before the process ends.
-  Environment WithQuarantine(const Environment& env) {
-    Environment guarded = env;
-    guarded.on_fatal = [this, end = env.on_fatal](const absl::Status& why) {
-      end(directory_->NoteFatal(why));
-    };
-    return guarded;
+  // The environment as a member sees it: when it must not go on, the server may stay.
+  Environment ForMember() {
+    Environment env = env_;
+    env.on_fatal = [this](const absl::Status& why) { OnMemberFailed(why); };
+    return env;
   }
+  void OnMemberFailed(const absl::Status& why);
+  void TellQuarantine();
   absl::Status Listen();
   absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status OnBorn(const raftnode::Identity& identity);
@@ -72,7 +75,8 @@ class Server final : public MetaServer {
   void RestartMember(const raftnode::Identity& identity);
 
   const ServerOptions options_;
-  const Environment env_;
+  const Environment& env_;
+  const Environment member_env_ = ForMember();
   std::unique_ptr<raftnode::DataDirectory> directory_;
 
   StateHub hub_;
@@ -120,7 +124,7 @@ absl::Status Server::StartMember(const raftnode::Identity& identity) {
   auto restart = [this] {
     directory_->RestartLater([this](const raftnode::Identity& self) { RestartMember(self); });
   };
-  KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, env_, identity,
+  KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, member_env_, identity,
                                                        {log_, hub_, *raft_service_,
                                                         snapshot_service_, loop_, restart}));
   reconciler_.Start(*identity.birth);
@@ -134,7 +138,7 @@ absl::Status Server::OnBorn(const raftnode::Identity& identity) {
                     identity.birth->cluster_id());
   absl::Status status = StartMember(identity);
   // The birth is durable: a restart takes it up again.
-  if (!status.ok()) env_.on_fatal(status);
+  if (!status.ok()) OnMemberFailed(status);
   return status;
 }
 
@@ -148,10 +152,23 @@ void Server::StopMember() {
 
 void Server::RestartMember(const raftnode::Identity& identity) {
   StopMember();
-  if (absl::Status started = StartMember(identity); !started.ok()) env_.on_fatal(started);
+  if (absl::Status started = StartMember(identity); !started.ok()) OnMemberFailed(started);
+}
+
+void Server::OnMemberFailed(const absl::Status& why) {
+  auto stop = [this] {
+    TellQuarantine();
+    StopMember();
+  };
+  directory_->Fail(why, stop, env_.on_fatal);
+}
+
+void Server::TellQuarantine() {
+  raftnode::TellQuarantine(directory_->Quarantined(), env_.metrics, env_.logger);
 }
 
 absl::Status Server::Ready() const {
+  KDB_RETURN_IF_ERROR(directory_->Quarantined());
   if (!directory_->identity().birth) {
     return absl::UnavailableError("passive: this meta server is not bootstrapped");
   }
@@ -162,7 +179,7 @@ absl::Status Server::Ready() const {
 }
 
 absl::Status Server::Started() const {
-  if (!directory_->identity().birth) return absl::OkStatus();
+  if (!directory_->identity().birth || !directory_->Quarantined().ok()) return absl::OkStatus();
   MutexLock lock(mu_);
   if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
   KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, log_.Status());

@@ -17,16 +17,22 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(FileSystem& f
   std::unique_ptr<DataDirectory> directory(new DataDirectory(fs, std::move(path)));
   KDB_RETURN_IF_ERROR(CreateDirs(fs, directory->path_));
   KDB_ASSIGN_OR_RETURN(directory->lock_, fs.Lock(directory->path_ + "/LOCK"));
-  KDB_RETURN_IF_ERROR(CheckNotQuarantined(fs, directory->path_));
   KDB_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(fs, directory->path_, kind, random));
+  absl::Status quarantined = CheckNotQuarantined(fs, directory->path_);
   MutexLock lock(directory->mu_);
   directory->identity_ = std::move(identity);
+  directory->quarantined_ = std::move(quarantined);
   return directory;
 }
 
 Identity DataDirectory::identity() const {
   MutexLock lock(mu_);
   return identity_;
+}
+
+absl::Status DataDirectory::Quarantined() const {
+  MutexLock lock(mu_);
+  return quarantined_;
 }
 
 absl::Status DataDirectory::OnStrand(absl::AnyInvocable<absl::Status()> task) {
@@ -58,6 +64,7 @@ absl::Status DataDirectory::StartIfBorn(const Start& start) {
 absl::Status DataDirectory::AcceptBirth(const catalog::BirthCertificate& certificate,
                                         const Start& start) {
   return OnStrand([&]() -> absl::Status {
+    KDB_RETURN_IF_ERROR(Quarantined());
     KDB_RETURN_IF_ERROR(AcceptNow(certificate));
     return StartNow(start);
   });
@@ -73,21 +80,34 @@ absl::Status DataDirectory::AcceptNow(const catalog::BirthCertificate& certifica
 
 absl::Status DataDirectory::StartNow(const Start& start) {
   if (started_) return absl::OkStatus();
-  if (absl::Status status = start(identity()); !status.ok()) return NoteFatal(status);
+  KDB_RETURN_IF_ERROR(Quarantined());
+  absl::Status status = start(identity());
+  if (IsDamage(status)) return EnterQuarantine(status);
+  KDB_RETURN_IF_ERROR(status);
   started_ = true;
   return absl::OkStatus();
 }
 
-absl::Status DataDirectory::NoteFatal(const absl::Status& why) {
-  if (!IsDamage(why)) return why;
-  absl::Status noted = Quarantine(fs_, path_, why);
-  return WithContext(noted.ok()
-                         ? fmt::format("{} is in quarantine from now on, let a new member take its "
-                                       "place (kdbctl member replace)",
-                                       path_)
-                         : fmt::format("{} could not be put in quarantine ({}), do not start on it",
-                                       path_, std::string(noted.message())),
-                     why);
+void DataDirectory::Fail(const absl::Status& why, std::function<void()> stop,
+                         std::function<void(const absl::Status&)> end) {
+  if (!IsDamage(why)) return end(why);
+  strand_->Post([this, why, stop = std::move(stop), end = std::move(end)] {
+    absl::Status entered = EnterQuarantine(why);
+    if (Quarantined().ok()) return end(entered);
+    if (!closed_) stop();
+  });
+}
+
+absl::Status DataDirectory::EnterQuarantine(const absl::Status& damage) {
+  if (absl::Status noted = Quarantine(fs_, path_, damage); !noted.ok()) {
+    return WithContext(fmt::format("{} could not be put in quarantine ({}), do not start on it",
+                                   path_, std::string(noted.message())),
+                       damage);
+  }
+  absl::Status quarantined = CheckNotQuarantined(fs_, path_);
+  MutexLock lock(mu_);
+  quarantined_ = quarantined;
+  return quarantined;
 }
 
 }  // namespace kdb::raftnode

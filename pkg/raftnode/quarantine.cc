@@ -32,4 +32,10 @@ absl::Status CheckNotQuarantined(FileSystem& fs, const std::string& dir) {
       dir, why.ok() ? *why : "the reason cannot be read"));
 }
 
+void TellQuarantine(const absl::Status& why, obs::Registry& metrics, const obs::Logger& logger) {
+  metrics.AddGauge("kdb_quarantined", "1: the data directory is damaged, and no member runs on it")
+      .Set(why.ok() ? 0 : 1);
+  if (!why.ok()) logger->error("{}", std::string(why.message()));
+}
+
 }  // namespace kdb::raftnode

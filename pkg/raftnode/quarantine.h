@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "pkg/env/file_system.h"
+#include "pkg/obs/log.h"
+#include "pkg/obs/metrics.h"
 
 namespace kdb::raftnode {
 
@@ -14,5 +16,8 @@ absl::Status Quarantine(FileSystem& fs, const std::string& dir, const absl::Stat
 
 // DATA_LOSS with the reason and what to do.
 absl::Status CheckNotQuarantined(FileSystem& fs, const std::string& dir);
+
+// What a server says of it, beside its readiness: a metric, and `why` in the log unless it is OK.
+void TellQuarantine(const absl::Status& why, obs::Registry& metrics, const obs::Logger& logger);
 
 }  // namespace kdb::raftnode

@@ -48,6 +48,13 @@ grpc::ServerUnaryReactor* MemberAdmin::Answer(grpc::CallbackServerContext* conte
   return reactor;
 }
 
+absl::Status MemberAdmin::NoMember() const {
+  absl::Status quarantined = directory_.Quarantined();
+  return absl::FailedPreconditionError(
+      quarantined.ok() ? "this server is passive: no birth certificate names it yet"
+                       : quarantined.message());
+}
+
 grpc::ServerUnaryReactor* MemberAdmin::Identify(grpc::CallbackServerContext* context,
                                                 const shardpb::IdentifyRequest*,
                                                 shardpb::IdentifyReply* reply) {
@@ -60,7 +67,7 @@ grpc::ServerUnaryReactor* MemberAdmin::Status(grpc::CallbackServerContext* conte
                                               shardpb::StatusReply* reply) {
   FillIdentity(directory_.identity(), reply);
   reply->set_version(version_);
-  reply->set_role("passive");
+  reply->set_role(directory_.Quarantined().ok() ? "passive" : "quarantined");
   if (auto raft = FillStatus(reply)) FillRaft(*raft, reply);
   return Answer(context, absl::OkStatus());
 }

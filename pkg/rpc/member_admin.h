@@ -35,6 +35,8 @@ class MemberAdmin : public shardpb::Admin::CallbackService {
   // of member tells beside it.
   virtual std::optional<raft::RaftStatus> FillStatus(shardpb::StatusReply* reply) const = 0;
 
+  // Why no member runs here: FAILED_PRECONDITION.
+  absl::Status NoMember() const;
   static grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                                           const absl::Status& status);
 

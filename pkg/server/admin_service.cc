@@ -7,14 +7,6 @@
 #include "pkg/rpc/channel.h"
 
 namespace kdb::server {
-namespace {
-
-absl::Status Passive() {
-  return absl::FailedPreconditionError("this server is passive: no birth certificate names it yet");
-}
-
-}  // namespace
-
 AdminService::AdminService(const raftnode::DataDirectory& directory, AdminBackend& backend,
                            CatalogCache& catalog, const std::string& version,
                            const obs::Logger& logger)
@@ -46,7 +38,7 @@ grpc::ServerUnaryReactor* AdminService::TransferLeader(
     grpc::CallbackServerContext* context, const shardpb::TransferLeaderRequest* request,
     shardpb::TransferLeaderReply*) {
   auto member = backend_.member();
-  if (member == nullptr) return Answer(context, Passive());
+  if (member == nullptr) return Answer(context, NoMember());
   if (!member->replica().leads()) rpc::SetLeaderHint(*context, member->replica().LeaderAddress());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   member->replica().TransferLeader(
@@ -66,7 +58,7 @@ void AdminService::LogOwnership(const shardpb::OwnSlotsRequest& request,
                                 grpc::CallbackServerContext& context,
                                 grpc::ServerUnaryReactor* reactor) {
   auto member = backend_.member();
-  if (member == nullptr) return reactor->Finish(rpc::ToGrpc(Passive()));
+  if (member == nullptr) return reactor->Finish(rpc::ToGrpc(NoMember()));
   const catalog::BirthCertificate& birth = member->birth();
   if (request.cluster_id() != birth.cluster_id() || request.gid() != birth.gid()) {
     return reactor->Finish(rpc::ToGrpc(absl::FailedPreconditionError(

@@ -8,6 +8,7 @@
 #include "pkg/base/random.h"
 #include "pkg/base/status.h"
 #include "pkg/raftnode/member_slot.h"
+#include "pkg/raftnode/quarantine.h"
 #include "pkg/rpc/catalog_watcher.h"
 #include "pkg/rpc/meta_client.h"
 #include "pkg/server/admin_service.h"
@@ -42,6 +43,9 @@ class KvServerImpl final : public KvServer, private AdminBackend {
 
   absl::Status StartMember(const raftnode::Identity& identity);
   void RestartMember(const raftnode::Identity& identity);
+  // The member must not go on; in quarantine the server stays.
+  void OnMemberFailed(const absl::Status& why);
+  void TellQuarantine();
   absl::Status StartServices();
   void StartMetaClients();
   void Report();
@@ -95,7 +99,9 @@ absl::Status KvServerImpl::Open() {
   KDB_ASSIGN_OR_RETURN(admin_http_,
                        obs::AdminHttp::Start(options_.admin_listen, metrics_, std::move(probes)));
   KDB_RETURN_IF_ERROR(StartServices());
-  KDB_RETURN_IF_ERROR(directory_->StartIfBorn(starter_));
+  const absl::Status started = directory_->StartIfBorn(starter_);
+  if (directory_->Quarantined().ok()) KDB_RETURN_IF_ERROR(started);
+  TellQuarantine();
   if (!identity.birth.has_value()) {
     logger_->info("{} is passive: no birth certificate names it yet", identity.uuid);
   }
@@ -130,21 +136,20 @@ absl::Status KvServerImpl::StartServices() {
 }
 
 absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
-  Services services{
-      .fs = fs_,
-      .clock = clock_,
-      .metrics = metrics_,
-      .logger = logger_,
-      .raft = *raft_service_,
-      .snapshots = snapshot_service_,
-      .commands = command_service_,
-      .loop = loop_,
-      .on_fatal = [this](const absl::Status& why) { on_fatal_(directory_->NoteFatal(why)); },
-      .restart =
-          [this] {
-            directory_->RestartLater(
-                [this](const raftnode::Identity& self) { RestartMember(self); });
-          }};
+  Services services{.fs = fs_,
+                    .clock = clock_,
+                    .metrics = metrics_,
+                    .logger = logger_,
+                    .raft = *raft_service_,
+                    .snapshots = snapshot_service_,
+                    .commands = command_service_,
+                    .loop = loop_,
+                    .on_fatal = [this](const absl::Status& why) { OnMemberFailed(why); },
+                    .restart =
+                        [this] {
+                          directory_->RestartLater(
+                              [this](const raftnode::Identity& self) { RestartMember(self); });
+                        }};
   KDB_ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> member,
                        GroupMember::Start(options_.member, identity, open_engine_, services));
   logger_->info("member {} of group {} of cluster {}", member->id(), member->birth().gid(),
@@ -155,9 +160,19 @@ absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
 
 void KvServerImpl::RestartMember(const raftnode::Identity& identity) {
   member_.Take().reset();
-  if (absl::Status started = StartMember(identity); !started.ok()) {
-    on_fatal_(directory_->NoteFatal(started));
-  }
+  if (absl::Status started = StartMember(identity); !started.ok()) OnMemberFailed(started);
+}
+
+void KvServerImpl::OnMemberFailed(const absl::Status& why) {
+  auto stop = [this] {
+    TellQuarantine();
+    member_.Take().reset();
+  };
+  directory_->Fail(why, stop, on_fatal_);
+}
+
+void KvServerImpl::TellQuarantine() {
+  raftnode::TellQuarantine(directory_->Quarantined(), metrics_, logger_);
 }
 
 void KvServerImpl::StartMetaClients() {
@@ -198,6 +213,7 @@ absl::Status KvServerImpl::Started() const {
 }
 
 absl::Status KvServerImpl::Ready() const {
+  KDB_RETURN_IF_ERROR(directory_->Quarantined());
   std::shared_ptr<GroupMember> m = member();
   if (m == nullptr)
     return absl::UnavailableError(directory_->identity().birth

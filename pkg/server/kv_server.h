@@ -30,8 +30,9 @@ struct KvOptions {
 
 class KvServer {
  public:
-  // Listens, and serves if the directory was born. FAILED_PRECONDITION: the directory is in use.
-  // DATA_LOSS: it is damaged. `fs`, `clock` and `logger` outlive the server. `on_fatal`: the disk
+  // Listens, and serves if the directory was born; in quarantine (raftnode/quarantine.h) it only
+  // says so. FAILED_PRECONDITION: the directory is in use. DATA_LOSS: part of it is missing, or
+  // does not fit the rest. `fs`, `clock` and `logger` outlive the server. `on_fatal`: the disk
   // failed, the process must end.
   static absl::StatusOr<std::unique_ptr<KvServer>> Start(
       const KvOptions& options, FileSystem& fs, const Clock& clock,

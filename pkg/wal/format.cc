@@ -4,6 +4,7 @@
 #include "fmt/format.h"
 #include "pkg/base/coding.h"
 #include "pkg/base/crc32c.h"
+#include "pkg/base/damage.h"
 
 namespace kdb::wal {
 namespace {
@@ -67,7 +68,7 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
     }
     return h;
   }
-  return absl::DataLossError("both copies of the segment header are damaged");
+  return DamageError("both copies of the segment header are damaged");
 }
 
 RecordCodec::RecordCodec(const SegmentHeader& segment)

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 #include "pkg/wal/segment_reader.h"
 
@@ -19,8 +20,9 @@ constexpr std::string_view kAdvice =
 
 absl::Status Advised(const absl::Status& status) {
   if (!absl::IsDataLoss(status)) return status;
-  return absl::DataLossError(
-      fmt::format("raft log damaged: {}. {}", std::string(status.message()), kAdvice));
+  const std::string advised =
+      fmt::format("raft log damaged: {}. {}", std::string(status.message()), kAdvice);
+  return IsDamage(status) ? DamageError(advised) : absl::DataLossError(advised);
 }
 
 // A vote that was cut off with a torn tail may have been sent: it is kept. Remembering one that was
@@ -181,7 +183,7 @@ class Recovery {
   }
 
   static absl::Status Bad(const Segment& segment, uint64_t offset, std::string_view what) {
-    return absl::DataLossError(fmt::format("{}, offset {}: {}", segment.path, offset, what));
+    return DamageError(fmt::format("{}, offset {}: {}", segment.path, offset, what));
   }
 
   const SegmentStore& store_;

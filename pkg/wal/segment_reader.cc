@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 
 namespace kdb::wal {
@@ -10,7 +11,7 @@ namespace kdb::wal {
 absl::Status SegmentReader::Load(uint64_t end) {
   KDB_ASSIGN_OR_RETURN(uint64_t size, segment_.file->Size());
   if (size < end) {
-    return absl::DataLossError(
+    return DamageError(
         fmt::format("{}, offset {}: the file was cut; it had at least {} bytes, all durable",
                     segment_.path, size, end));
   }

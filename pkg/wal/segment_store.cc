@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "pkg/base/check.h"
+#include "pkg/base/damage.h"
 #include "pkg/base/status.h"
 
 namespace kdb::wal {
@@ -92,12 +93,10 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentStore::Load(uint64_t id) const {
   KDB_ASSIGN_OR_RETURN(size_t n, file->ReadAt(0, bytes.size(), bytes.data()));
   absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(std::string_view(bytes).substr(0, n));
   if (!header.ok()) {
-    return absl::Status(
-        header.status().code(),
-        fmt::format("{}, offset 0: {}", path, std::string(header.status().message())));
+    return WithContext(fmt::format("{}, offset 0", path), header.status());
   }
   if (header->id != id) {
-    return absl::DataLossError(
+    return DamageError(
         fmt::format("{}, offset 16: this is segment {:x}, under a wrong name", path, header->id));
   }
   return std::make_shared<Segment>(std::move(path), std::move(file), *header);
