@@ -148,7 +148,7 @@ func (r *run) judge(ctx context.Context) {
 	r.scanLogs()
 	operations := r.load.History()
 	r.report.Operations = r.load.Counts()
-	if ok := r.report.Operations["ok"]; ok < leastOperations {
+	if ok := r.report.Operations["ok"]; !r.failed() && ok < leastOperations {
 		r.fail("%d operations were acknowledged: fewer than %d prove nothing", ok, leastOperations)
 	}
 	r.say("judging %d operations", len(operations))
@@ -206,6 +206,8 @@ func (r *run) finish() int {
 		cluster.Members, cluster.Groups, cluster.Members, cluster.Proxies)
 	r.report.Rerun = fmt.Sprintf("make chaos MINUTES=%g SEED=%d", r.length.Minutes(), r.seed)
 	if r.nemesis != nil {
+		stalls, total := r.load.Stalls.All()
+		r.report.Stalls, r.report.Stalled = stalls, total.Seconds()
 		r.report.Kinds = report.KindsOf(r.nemesis.Events, r.load)
 		r.report.Targets = report.TargetsOf(r.report.Kinds)
 		r.report.Recovery = report.SpreadOf(r.nemesis.Recoveries)

@@ -117,9 +117,9 @@ func (c *Cluster) argv(s *Server) []string {
 	case Meta:
 		argv = append(argv, "--data-dir", s.Data())
 	case KV:
-		// Small, so that in minutes the log is cut, memtables are flushed and segments are used again.
+		// Small, so that in minutes memtables are flushed, segments are used again, and who was away for seconds fetches a snapshot.
 		argv = append(argv, "--data-dir", s.Data(), "--meta", meta, "--segment-size", "2MiB", "--flush-log", "4MiB",
-			"--log-keep", "64MiB", "--memtable", "4MiB")
+			"--log-keep", "1MiB", "--memtable", "4MiB")
 	case Proxy:
 		var kv []string
 		for group := 1; group <= Groups; group++ {
@@ -201,13 +201,13 @@ func GroupOfSlot(slot int) int { return slot*Groups/slots + 1 }
 
 // AwaitReady returns nil when every server is; an error that names those that are not when the limit is over.
 func (c *Cluster) AwaitReady(ctx context.Context, limit time.Duration) error {
-	deadline := time.Now().Add(limit)
+	patience := NewPatience(limit)
 	for {
 		waiting := c.notReady()
 		if len(waiting) == 0 {
 			return nil
 		}
-		if time.Now().After(deadline) {
+		if patience.Over() {
 			return fmt.Errorf("not ready within %s: %s", limit, strings.Join(waiting, "; "))
 		}
 		select {

@@ -118,11 +118,15 @@ func (s *Server) Stop() error {
 	if ended == nil {
 		return nil
 	}
-	select {
-	case <-ended:
-	case <-time.After(stopLimit):
-		s.Kill()
-		return fmt.Errorf("%s did not end within %s of SIGTERM", s.Name, stopLimit)
+	for patience := NewPatience(stopLimit); s.Running(); {
+		select {
+		case <-ended:
+		case <-time.After(pollStep):
+		}
+		if patience.Over() {
+			s.Kill()
+			return fmt.Errorf("%s did not end within %s of SIGTERM", s.Name, stopLimit)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,6 +147,12 @@ func (s *Server) Running() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process != nil
+}
+
+// Live is the answer of /livez: the server has started.
+func (s *Server) Live() bool {
+	status, _ := s.get("/livez")
+	return status == http.StatusOK
 }
 
 // Ready is the answer of /readyz.

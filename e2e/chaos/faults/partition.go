@@ -46,6 +46,18 @@ func IsolateLeader(env *Env) Fault {
 	return isolate(env, "leader isolated", env.leader(), false, false)
 }
 
+// LeaderWithProxy cuts a leader and a proxy off together: that proxy's clients must not read what is no longer so.
+func LeaderWithProxy(env *Env) Fault {
+	leader, proxy := env.leader(), env.shuffled(env.Cluster.Of(cluster.Proxy, 0))[0]
+	if env.Wires == nil || leader == nil || !env.free(proxy) {
+		return nil
+	}
+	victims := []*cluster.Server{leader, proxy}
+	these, rest := hosts(victims...), hosts(others(env.Cluster, victims...)...)
+	return partition{kind: "leader and a proxy cut off together", wires: env.Wires, victims: victims,
+		blocked: []direction{{these, rest}, {rest, these}}}
+}
+
 // DeafLeader sends, but does not hear.
 func DeafLeader(env *Env) Fault {
 	return isolate(env, "leader sends, does not hear", env.leader(), false, true)

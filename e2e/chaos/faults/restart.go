@@ -12,10 +12,10 @@ type restart struct {
 	err    error // of the stop: it must end, and cleanly
 }
 
-// Restart of any server.
+// Restart of any server that has come so far as to know what SIGTERM means.
 func Restart(env *Env) Fault {
 	some := env.shuffled(env.Cluster.Servers)[0]
-	if !env.free(some) {
+	if !env.free(some) || !some.Live() {
 		return nil
 	}
 	return &restart{server: some}

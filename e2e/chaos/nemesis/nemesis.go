@@ -186,10 +186,10 @@ func (n *Nemesis) heal(ctx context.Context, r running) error {
 
 // recover waits until writes of every group are acknowledged and every server is ready again.
 func (n *Nemesis) recover(ctx context.Context) error {
-	healed := n.load.Now()
+	healed, patience := n.load.Now(), cluster.NewPatience(progressLimit)
 	for group := 1; group <= cluster.Groups; group++ {
 		for !n.load.Acks.Since(group, healed) {
-			if n.load.Now()-healed > progressLimit {
+			if patience.Over() {
 				return fmt.Errorf("no write of group %d was acknowledged within %s of the end of all faults", group, progressLimit)
 			}
 			if ctx.Err() != nil {

@@ -14,7 +14,7 @@ const aftermath = time.Second
 
 // Figures that must hold.
 const (
-	killLeaderGap = 3 * time.Second
+	lostLeaderGap = 3 * time.Second
 	plannedGap    = 200 * time.Millisecond
 )
 
@@ -34,6 +34,10 @@ func KindsOf(events []nemesis.Event, load *workload.Load) []Kind {
 			continue
 		}
 		k.Count++
+		if load.Stalls.Within(e.From, e.To+aftermath) {
+			k.Stalled++
+			continue
+		}
 		if !e.Alone {
 			storm[e.Kind] = append(storm[e.Kind], longestGap(e, load))
 			continue
@@ -75,8 +79,8 @@ func TargetsOf(kinds []Kind) []Target {
 	for _, k := range kinds {
 		switch {
 		case k.Measured == 0:
-		case k.Name == "kill -9 of a leader":
-			targets = append(targets, gapTarget(k, killLeaderGap))
+		case k.Name == "kill -9 of a leader" || k.Name == "SIGSTOP of a leader":
+			targets = append(targets, gapTarget(k, lostLeaderGap))
 		case k.Planned:
 			targets = append(targets, gapTarget(k, plannedGap), Target{What: k.Name + ": client errors", Found: Counts(k.Errors), Met: len(k.Errors) == 0})
 		}

@@ -26,6 +26,8 @@ type Report struct {
 	Subjects   int            `json:"subjects"`
 	Checked    int            `json:"checked"` // operations in the history
 	Open       int            `json:"open"`    // of these
+	Stalls     int            `json:"stalls"`  // times in which the machine stood still
+	Stalled    float64        `json:"stalled_seconds"`
 	Kinds      []Kind         `json:"faults"`
 	Recovery   Spread         `json:"recovery_ms"` // from the end of all faults to a write in every group
 	Targets    []Target       `json:"targets"`
@@ -41,6 +43,7 @@ type Kind struct {
 	Measured int            `json:"measured"`          // alone
 	Gap      Spread         `json:"gap_ms"`            // of those measured
 	Storm    Spread         `json:"storm_gap_ms"`      // of those that overlapped with others
+	Stalled  int            `json:"stalled,omitempty"` // not measured: the machine stood still
 	Planned  bool           `json:"planned,omitempty"`
 	Errors   map[string]int `json:"client_errors,omitempty"` // of planned ones, measured
 	Reasons  map[string]int `json:"refusals,omitempty"`
@@ -136,6 +139,9 @@ func (r *Report) faults(p printer) {
 		p("| %s | %d | %d | %s | %s |", k.Name, k.Count, k.Measured, k.Gap, k.Storm)
 	}
 	p("\nFrom the end of all faults to a write in every group: %s ms (p50 / p99 / max of %d).", r.Recovery, r.Recovery.Count)
+	if r.Stalls > 0 {
+		p("\nThe machine stood still %d times, %.1f s in all, as the program saw by its own clock; no gap or error of that time is counted.", r.Stalls, r.Stalled)
+	}
 	p("\n| planned, alone | times | client errors | gap p50 / p99 / max ms |\n| --- | ---: | --- | --- |")
 	for _, k := range r.Kinds {
 		if k.Planned && k.Measured > 0 {

@@ -33,8 +33,15 @@ const (
 	afterRefusal = 50 * time.Millisecond
 )
 
+// habits of a client.
+type habits struct {
+	limit     time.Duration // of one command
+	readsOnly bool          // nothing that waits for a majority keeps it from seeing what a former leader answers
+}
+
 // client is one application thread with a connection of its own. Not thread-safe.
 type client struct {
+	habits
 	load     *Load
 	redis    *redis.Client
 	random   *rand.Rand
@@ -43,10 +50,10 @@ type client struct {
 	sequence int
 }
 
-func newClient(load *Load, proxy string, seed int64, name string, limit time.Duration) *client {
-	return &client{load: load, random: rand.New(rand.NewSource(seed)), number: load.nextNumber(), name: name,
+func newClient(load *Load, proxy string, seed int64, name string, h habits) *client {
+	return &client{habits: h, load: load, random: rand.New(rand.NewSource(seed)), number: load.nextNumber(), name: name,
 		redis: redis.NewClient(&redis.Options{Addr: proxy, PoolSize: 1, MaxRetries: -1, DialTimeout: dialLimit,
-			ReadTimeout: limit, WriteTimeout: limit, PoolTimeout: 2 * limit})}
+			ReadTimeout: h.limit, WriteTimeout: h.limit, PoolTimeout: 2 * h.limit})}
 }
 
 // run works until the context ends.
@@ -54,7 +61,7 @@ func (c *client) run(ctx context.Context) {
 	defer c.redis.Close()
 	for ctx.Err() == nil {
 		pause := time.Duration(c.random.Int63n(int64(longestThink)))
-		if s := c.load.subjects.pick(c.random); s != nil && c.operate(s) == Refused {
+		if s := c.load.subjects.pick(c.random, c.readsOnly); s != nil && c.operate(s) == Refused {
 			pause = afterRefusal
 		}
 		select {
@@ -96,6 +103,9 @@ var verbs = map[history.Family][]history.Verb{
 func (c *client) next(s *subject) history.Operation {
 	choices := verbs[s.family]
 	op := history.Operation{Subject: s.name, Family: s.family, Client: c.number, Verb: choices[c.random.Intn(len(choices))]}
+	if c.readsOnly {
+		op.Verb = history.ReadOf(s.family)
+	}
 	switch op.Verb {
 	case history.Set, history.SetBoth, history.SetFirst, history.SetSecond, history.Append:
 		c.sequence++

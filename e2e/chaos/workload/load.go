@@ -21,7 +21,8 @@ const (
 
 // Load is the clients. Thread-safe, but for Start, Stop and ReadAll.
 type Load struct {
-	Acks *Acks
+	Acks   *Acks
+	Stalls *Stalls
 
 	proxies  []string
 	begin    time.Time
@@ -45,27 +46,31 @@ type Failure struct {
 
 // New makes a load on the proxies. The run begins now: all times count from here.
 func New(proxies []string, seed int64) *Load {
-	return &Load{Acks: &Acks{}, proxies: proxies, begin: time.Now(), random: rand.New(rand.NewSource(seed)),
+	return &Load{Acks: &Acks{}, Stalls: &Stalls{}, proxies: proxies, begin: time.Now(), random: rand.New(rand.NewSource(seed)),
 		subjects: newSubjects(), counts: map[string]int{}}
 }
 
 // Now is the time in the run.
 func (l *Load) Now() time.Duration { return time.Since(l.begin) }
 
+var kinds = []habits{{limit: patience}, {limit: impatience}, {limit: impatience, readsOnly: true}}
+
 func (l *Load) now() int64 { return int64(l.Now()) }
 
 func (l *Load) nextNumber() int { return int(atomic.AddInt64(&l.numbers, 1)) }
 
-// Start runs the clients until Stop. Every third one is impatient: it gives an answer up long before the proxy does.
+// Start runs the clients until Stop. A third of them is impatient: they give an answer up long before the proxy does. A third
+// only reads.
 func (l *Load) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
+	l.running.Add(1)
+	go func() {
+		defer l.running.Done()
+		l.Stalls.watch(ctx, l.Now)
+	}()
 	for i := 0; i < clientsPerProxy*len(l.proxies); i++ {
-		limit := patience
-		if i%3 == 0 {
-			limit = impatience
-		}
-		c := newClient(l, l.proxies[i%len(l.proxies)], l.random.Int63(), fmt.Sprintf("c%d", i+1), limit)
+		c := newClient(l, l.proxies[i%len(l.proxies)], l.random.Int63(), fmt.Sprintf("c%d", i+1), kinds[i%len(kinds)])
 		l.running.Add(1)
 		go func() {
 			defer l.running.Done()
@@ -147,7 +152,7 @@ func (l *Load) ReadAll() error {
 	var wg sync.WaitGroup
 	deadline := time.Now().Add(readLimit)
 	for i := 0; i < readers; i++ {
-		c := newClient(l, l.proxies[i%len(l.proxies)], 0, "reader", patience)
+		c := newClient(l, l.proxies[i%len(l.proxies)], 0, "reader", habits{limit: patience})
 		wg.Add(1)
 		go func() {
 			defer wg.Done()

@@ -58,6 +58,14 @@ func TestLongestGap(t *testing.T) {
 	}
 }
 
+func TestStalls(t *testing.T) {
+	stalls := &Stalls{}
+	stalls.add(10, 20)
+	if stalls.Within(0, 9) || !stalls.Within(0, 10) || !stalls.Within(15, 16) || !stalls.Within(20, 30) || stalls.Within(21, 30) {
+		t.Error("wrong overlaps")
+	}
+}
+
 func TestSubjectsKeysAreInItsGroup(t *testing.T) {
 	if slot := slotOf("123456789"); slot != (0x31C3&16383)>>4 {
 		t.Errorf("slot %d", slot)
@@ -76,7 +84,7 @@ func TestSubjectsKeysAreInItsGroup(t *testing.T) {
 func TestSubjectIsReplacedWhenWorn(t *testing.T) {
 	s := newSubject(1, history.Register, 1)
 	for i := 0; i < mostOpen; i++ {
-		if s.worn() || !s.enter() {
+		if s.worn() || !s.enter(false) {
 			t.Fatalf("worn after %d open operations", i)
 		}
 		s.leave(&history.Operation{Return: history.Open})

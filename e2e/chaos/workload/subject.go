@@ -13,7 +13,7 @@ import (
 
 // A subject lives until one of these; then a fresh one takes its place. They bound the checker's search.
 const (
-	mostOperations = 250
+	mostOperations = 300
 	mostOpen       = 5
 	mostConcurrent = 5
 	longestLife    = 15 * time.Second
@@ -46,11 +46,11 @@ func newSubject(number int, family history.Family, group int) *subject {
 	return s
 }
 
-// enter is false when enough clients are busy with the subject.
-func (s *subject) enter() bool {
+// enter is false when enough clients are busy with the subject; one that reads always may.
+func (s *subject) enter(reads bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.concurrent >= mostConcurrent {
+	if s.concurrent >= mostConcurrent && !reads {
 		return false
 	}
 	s.concurrent++
@@ -104,7 +104,7 @@ func (s *subjects) create(family history.Family, group int) *subject {
 }
 
 // pick enters a subject at random; nil: all are busy.
-func (s *subjects) pick(random *rand.Rand) *subject {
+func (s *subjects) pick(random *rand.Rand, reads bool) *subject {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range s.live {
@@ -112,7 +112,7 @@ func (s *subjects) pick(random *rand.Rand) *subject {
 		if s.live[at].worn() {
 			s.live[at] = s.create(s.live[at].family, s.live[at].group)
 		}
-		if s.live[at].enter() {
+		if s.live[at].enter(reads) {
 			return s.live[at]
 		}
 	}
