@@ -48,6 +48,9 @@ void AddSettings(config::Settings& s, Flags* f) {
              1 << 20, 4ull << 30);
   s.AddDuration("fsync-stall", &raft.fsync_stall, "A sync this slow gives up leadership",
                 milliseconds(50), milliseconds(60'000));
+  s.Add("disk-warn", &raft.disk.warn_percent, "Percent of the disk used that is warned of", 1, 100);
+  s.Add("disk-full", &raft.disk.full_percent,
+        "Percent of the disk used at which writes that grow data are refused", 1, 100);
   s.AddBytes("block-cache", &f->rocks.block_cache_bytes, "RocksDB block cache", 1 << 20,
              1ull << 40);
   s.AddBytes("memtable", &f->rocks.memtable_bytes, "RocksDB memtable", 1 << 20, 4ull << 30);

@@ -50,13 +50,13 @@ def ballast(cluster, name):
     return cluster.dir / name / "ballast"
 
 
-def fill(cluster, name):
-    """Leaves ROOM_BYTES, while the server goes on writing."""
+def fill(cluster, name, leave=ROOM_BYTES):
+    """Leaves so much room, while the server goes on writing."""
     with open(ballast(cluster, name), "wb") as f:
         size = 0
-        while (room := free_bytes(cluster, name)) > ROOM_BYTES:
+        while (room := free_bytes(cluster, name)) > leave:
             try:
-                step = max((room - ROOM_BYTES) // 2, 1 << 16)
+                step = max((room - leave) // 2, 1 << 16)
                 os.posix_fallocate(f.fileno(), size, step)
                 size += step
             except OSError as e:
@@ -149,6 +149,46 @@ def one_full_disk(test, cluster):
         raise Failure(f"clients saw errors: {dict(prober.errors())}")
 
 
+def disk_level(cluster, name):
+    return int(cluster.metric(name, "kdb_disk_level"))
+
+
+def watermarks(test, cluster):
+    """Over the first mark a warning; over the second what may grow data is refused, and deletions, reads and the group's own work go on;
+    with room again all is taken again, by itself. A full follower alone changes nothing.
+    """
+    names = cluster.names("kv")
+    leader = cluster.leader()["name"]
+    follower = next(n for n in names if n != leader)
+    with Client(cluster.port) as client:
+        client.run("SET", "watermark", "v")
+        try:
+            fill(cluster, leader, TMPFS_BYTES * 13 // 100)
+            wait_for("the warning", lambda: disk_level(cluster, leader) == 1, 20)
+            if client.run("SET", "warned", "v") != b"+OK" or not cluster.ready(leader):
+                raise Failure("a warning is not all that comes of the first mark")
+            wait_for("the log's warning", lambda: "the disk is filling up" in cluster.last_log(leader, 50), 10)
+
+            fill(cluster, follower, TMPFS_BYTES * 7 // 100)
+            wait_for("the full follower", lambda: disk_level(cluster, follower) == 2, 20)
+            if client.run("SET", "follower:full", "v") != b"+OK":
+                raise Failure("one full follower refuses a write")
+
+            fill(cluster, leader, TMPFS_BYTES * 7 // 100)
+            wait_for("the second mark", lambda: disk_level(cluster, leader) == 2, 20)
+            reply = wait_for("a refusal", lambda: (r := client.run("SET", "refused", "v")).startswith(b"-OOM") and r, 10)
+            test.say(f"over the second mark: {reply.decode()}, {http(cluster.process(leader)['admin'], '/readyz')}")
+            for command_, wanted in ((("GET", "watermark"), b"v"), (("GET", "refused"), None), (("DEL", "warned"), b":1"),
+                                     (("EXPIRE", "watermark", "1000"), b":1")):
+                if (got := client.run(*command_)) != wanted:
+                    raise Failure(f"{command_} over the second mark: {got!r}")
+        finally:
+            for name in names:
+                ballast(cluster, name).unlink(missing_ok=True)
+        wait_for("a write with room again", lambda: client.run("SET", "room", "again") == b"+OK", 30, step=0.1)
+    cluster.wait_ready()
+
+
 def all_full_disks(test, cluster):
     """No replica has room: writes are refused with -OOM, reads are right or time out; with room, writes are served again."""
     with Client(cluster.port) as client:
@@ -202,12 +242,13 @@ def disk(test):
     if os.environ.get(NAMESPACE) != "1":
         raise Skip("no mount namespace: root and unshare are needed")
     cluster = Cluster(test.build, test.work / "cluster",
-                      kv_flags=["--segment-size=4MiB", "--flush-log=8MiB", "--log-keep=160MiB", "--memtable=8MiB"])
+                      kv_flags=["--segment-size=4MiB", "--flush-log=8MiB", "--log-keep=160MiB", "--memtable=8MiB",
+                                "--disk-warn=85", "--disk-full=92"])
     prepare(test, cluster)
     with cluster:
         pids = {p["name"]: p["pid"] for p in cluster.processes()}
         play_all(test, [lambda scene=scene: scene(test, cluster)
-                        for scene in (read_only_start, one_full_disk, all_full_disks)])
+                        for scene in (read_only_start, watermarks, one_full_disk, all_full_disks)])
         if {p["name"]: p["pid"] for p in cluster.processes()} != pids:
             raise Failure("a server died")
         survives_restart_full(test, cluster)

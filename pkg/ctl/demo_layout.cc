@@ -35,6 +35,8 @@ class Layout {
     DemoProcess p = Server("kv", i, kKv, kKvAdmin, /*stop_rank=*/1);
     AddFlags(&p, {"--data-dir", p.dir, "--listen", p.address, "--admin-listen", p.admin, "--meta",
                   fmt::format("{}", fmt::join(meta_, ","))});
+    // A demo shares its disk with everything else: a share of it says little.
+    AddFlags(&p, {"--disk-warn", "100", "--disk-full", "100"});
     AddFlags(&p, options_.kv_flags);
     return p;
   }

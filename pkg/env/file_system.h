@@ -75,7 +75,7 @@ class FileSystem {
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 
   struct Space {
-    uint64_t total_bytes;
+    uint64_t total_bytes;      // but for what is reserved for the superuser
     uint64_t available_bytes;  // to this process
   };
   virtual absl::StatusOr<Space> DiskSpace(const std::string& path) = 0;

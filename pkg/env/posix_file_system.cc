@@ -210,7 +210,7 @@ class PosixFileSystem : public FileSystem {
   absl::StatusOr<Space> DiskSpace(const std::string& path) override {
     struct statvfs st = {};
     if (::statvfs(path.c_str(), &st) != 0) return FromErrno("statvfs", path);
-    return Space{.total_bytes = st.f_blocks * st.f_frsize,
+    return Space{.total_bytes = (st.f_blocks - st.f_bfree + st.f_bavail) * st.f_frsize,
                  .available_bytes = st.f_bavail * st.f_frsize};
   }
 

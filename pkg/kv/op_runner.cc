@@ -12,6 +12,10 @@
 namespace kdb::kv {
 namespace {
 
+constexpr std::string_view kNoRoom =
+    "OOM the disks of the shard group are nearly full; nothing was executed. Reads and deletions "
+    "are served";
+
 bool RunsOnShards(const redis::Command& command) {
   return command.route != redis::Route::kProxy && command.route != redis::Route::kCatalog;
 }
@@ -35,6 +39,10 @@ absl::Status OpRunner::Judge(const wire::Op& op, size_t room) {
     return absl::OkStatus();
   }
   if (!CheckSlots(op)) return absl::OkStatus();
+  if (op.no_room) {
+    Fail(op.resp_version, kNoRoom);
+    return absl::OkStatus();
+  }
   if (op.kind != wire::OpKind::kSingle) {
     Fail(op.resp_version, "ERR transactions and scripts are not supported");
     return absl::OkStatus();

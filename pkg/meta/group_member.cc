@@ -47,6 +47,7 @@ absl::Status GroupMember::Open(const Options& options) {
                               .log = options.data_dir + "/wal"};
   raftnode::Options raft = options.raft;
   raft.wal_dir = paths.log;
+  raft.disk.full_percent = 100;  // a catalog is small: it changes as long as there is any room
   KDB_RETURN_IF_ERROR(CreateDirs(env_.fs, paths.log));
   KDB_RETURN_IF_ERROR(rpc::InstallSnapshot(env_.fs, paths, raft.wal, env_.metrics, env_.logger));
   KDB_ASSIGN_OR_RETURN(engine_, env_.open_engine(paths.state));

@@ -82,6 +82,7 @@ class GroupMember final : private raftnode::Observer {
   void OnSnapshotNeeded(std::optional<raft::Index> index) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
+  void OnDisk(const raftnode::DiskStatus& disk) override { group_.SetDisk(disk); }
 
   const Environment& env_;
   const catalog::BirthCertificate birth_;

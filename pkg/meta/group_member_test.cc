@@ -23,7 +23,7 @@ class Host {
   Host(const std::string& dir, uint64_t id) : id_(id), raft_(UuidOf(id), obs::NullLogger()) {
     options_.data_dir = dir;
     options_.raft.tick = std::chrono::milliseconds(20);
-    options_.raft.min_free_bytes = 0;
+    options_.raft.disk.min_free_bytes = 0;
     options_.raft.wal.segment_bytes = 1 << 20;
     options_.raft.log_keep_bytes = 0;
     options_.raft.flush_log_bytes = 1 << 20;

@@ -148,7 +148,7 @@ MetaProcess::MetaProcess(const std::string& dir) : fs_(NewPosixFileSystem()) {
   options_.listen.address = "127.0.0.1:0";
   options_.admin_listen = "127.0.0.1:0";
   options_.raft.tick = std::chrono::milliseconds(20);
-  options_.raft.min_free_bytes = 0;
+  options_.raft.disk.min_free_bytes = 0;
   options_.reconciler.interval = std::chrono::milliseconds(100);
   options_.reconciler.retry = std::chrono::milliseconds(20);
   Start();

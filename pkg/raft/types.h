@@ -115,11 +115,18 @@ struct Message {
   Index hint_index = 0;
   Term hint_term = 0;
   uint64_t context = 0;
-  // kAppendReply, kHeartbeatReply: the sender's wall clock, filled in by the driver.
+  // Of answers (IsAnswer), filled in by the driver: the sender's wall clock, and whether its disk
+  // is nearly full.
   int64_t wall_ms = 0;
+  bool disk_full = false;
   std::vector<Entry> entries;
   SnapshotMeta snapshot;
 };
+
+// What a follower answers its leader all the time.
+inline bool IsAnswer(MessageType type) {
+  return type == MessageType::kAppendReply || type == MessageType::kHeartbeatReply;
+}
 
 // Bytes an entry counts for in flow control: its data and a fixed overhead.
 inline constexpr size_t kEntryOverhead = 24;

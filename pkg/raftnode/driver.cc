@@ -150,6 +150,16 @@ void Driver::OnTrouble(Trouble trouble, std::string why) {
   PostEvent([this, trouble, why = std::move(why)] { SetTrouble(trouble, why); });
 }
 
+void Driver::OnDiskLevel(DiskLevel level, std::string text) {
+  PostEvent([this, level, text = std::move(text)] {
+    SetTrouble(Trouble::kDiskNearlyFull, level == DiskLevel::kFull ? text : "");
+    SetTrouble(Trouble::kLogDiskLow, level == DiskLevel::kReserve ? text : "");
+    sender_.SetDiskFull(level >= DiskLevel::kFull);
+    room_.SetOwn(level, text);
+    Publish();
+  });
+}
+
 void Driver::OnFlushed(absl::StatusOr<raft::Index> persisted) {
   PostEvent([this, persisted = std::move(persisted)] {
     Cut(maintenance_.Flushed(persisted, clock_.Monotonic()));
@@ -206,6 +216,7 @@ void Driver::Step(std::vector<raft::Message> messages) {
   bool disk_full = troubles_.contains(Trouble::kLogDiskFull);
   for (raft::Message& m : messages) {
     if (m.wall_ms != 0) observer_.OnPeerClock(m.from, m.wall_ms);
+    if (raft::IsAnswer(m.type)) room_.OnAnswer(m.from, m.disk_full);
     // It cannot be written, and what waits to be written must stay bounded. The leader sends it
     // again.
     if (disk_full && m.type == raft::MessageType::kAppend && !m.entries.empty()) {
@@ -335,7 +346,10 @@ void Driver::NoteLeadership() {
   size_t aborted = proposals_.AbortExcept(leads ? now.term : Proposals::kNoTerm,
                                           "leadership was lost before it was committed");
   metrics_.aborted_proposals.Increment(static_cast<double>(aborted));
-  if (!leads) reads_.FailAll(absl::FailedPreconditionError("not leader any more"));
+  if (!leads) {
+    reads_.FailAll(absl::FailedPreconditionError("not leader any more"));
+    room_.ForgetPeers();
+  }
   if (now.leader != before.leader) metrics_.leader_changes.Increment();
   transfers_.Check(raft_, clock_.Monotonic());
   Publish();
@@ -419,6 +433,8 @@ void Driver::Publish() {
       status.progress.begin(), status.progress.end(), [](const auto& p) { return p.suspect; })));
   metrics_.outstanding.Set(static_cast<double>(admission_.used()));
   metrics_.apply_queue_bytes.Set(static_cast<double>(applier_.queued_bytes()));
+  metrics_.full_peers.Set(static_cast<double>(room_.full_peers()));
+  if (room_.Update(status.id, status.conf)) observer_.OnDisk(room_.status());
   MutexLock lock(status_mu_);
   status_ = std::move(status);
 }

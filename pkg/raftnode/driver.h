@@ -63,6 +63,7 @@ class Driver final : private RoleEvents {
   void OnPersisted(uint64_t seq) override;
   void OnApplied(raft::Index index) override;
   void OnTrouble(Trouble trouble, std::string why) override;
+  void OnDiskLevel(DiskLevel level, std::string text) override;
   void OnFlushed(absl::StatusOr<raft::Index> persisted) override;
   void OnFailed(absl::Status status) override;
   void PostEvent(Task event);
@@ -125,6 +126,7 @@ class Driver final : private RoleEvents {
   };
   Leadership leadership_;
   std::map<Trouble, std::string> troubles_;
+  GroupRoom room_;
   Clock::Duration next_tick_{0};
   raft::Index snapshot_needed_ = 0;  // of at least this index; 0: none is
   bool stalled_ = false;

@@ -98,6 +98,7 @@ class RecordingEvents final : public RoleEvents {
   void OnPersisted(uint64_t seq) override { persisted = seq; }
   void OnApplied(raft::Index index) override { applied = index; }
   void OnTrouble(Trouble trouble, std::string why) override { troubles[trouble] = why; }
+  void OnDiskLevel(DiskLevel, std::string) override {}
   void OnFlushed(absl::StatusOr<raft::Index> index) override { flushed = std::move(index); }
   void OnFailed(absl::Status status) override { failed = std::move(status); }
 

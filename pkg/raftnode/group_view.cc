@@ -144,6 +144,11 @@ void GroupView::SetDegraded(bool degraded, const std::string& why) {
   degraded_ = degraded ? why : "";
 }
 
+void GroupView::SetDisk(const DiskStatus& disk) {
+  if (disk.level == DiskLevel::kRoom && !disk.quorum_full) return logger_->info(Describe(disk));
+  logger_->warn(Describe(disk));
+}
+
 GroupView::Leadership GroupView::leadership() const {
   MutexLock lock(mu_);
   return leadership_;

@@ -13,6 +13,7 @@
 #include "pkg/base/mutex.h"
 #include "pkg/obs/log.h"
 #include "pkg/raft/raft.h"
+#include "pkg/raftnode/group_room.h"
 #include "pkg/raftnode/membership.h"
 #include "pkg/raftnode/transport.h"
 #include "proto/catalog.pb.h"
@@ -59,6 +60,7 @@ class GroupView {
   // As raftnode::Observer tells; logged.
   void SetLeadership(const Leadership& leadership);
   void SetDegraded(bool degraded, const std::string& why);
+  void SetDisk(const DiskStatus& disk);
 
   Leadership leadership() const;
   // Empty when no leader is known or it is this member: who asks would come back at once.

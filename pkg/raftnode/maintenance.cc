@@ -28,7 +28,8 @@ Maintenance::Maintenance(const Options& options, StateMachine& machine, FileSyst
       metrics_(metrics),
       log_(log),
       budget_(std::move(budget)),
-      unprepared_bytes_(options.wal.segment_bytes) {}
+      unprepared_bytes_(options.wal.segment_bytes),
+      disk_(options.disk) {}
 
 void Maintenance::Appended(raft::Index last, size_t bytes) {
   budget_.Appended(last, bytes);
@@ -83,12 +84,12 @@ raft::Index Maintenance::Flushed(const absl::StatusOr<raft::Index>& persisted,
 void Maintenance::CheckSpace() {
   absl::StatusOr<FileSystem::Space> space = fs_.DiskSpace(options_.wal_dir);
   // Without an answer there is no evidence of trouble; the log itself will tell.
-  bool low = space.ok() && space->available_bytes < options_.min_free_bytes;
-  if (low == std::exchange(space_low_, low)) return;
-  events_.OnTrouble(Trouble::kLogDiskLow,
-                    low ? fmt::format("{}: {} bytes free, {} wanted", options_.wal_dir,
-                                      space->available_bytes, options_.min_free_bytes)
-                        : "");
+  if (!space.ok()) return;
+  metrics_.disk_total.Set(static_cast<double>(space->total_bytes));
+  metrics_.disk_available.Set(static_cast<double>(space->available_bytes));
+  if (!disk_.Update(*space)) return;
+  metrics_.disk_level.Set(static_cast<double>(disk_.level()));
+  events_.OnDiskLevel(disk_.level(), fmt::format("{}: {}", options_.wal_dir, disk_.Describe()));
 }
 
 }  // namespace kdb::raftnode

@@ -9,6 +9,7 @@
 
 #include "pkg/base/gated_executor.h"
 #include "pkg/env/file_system.h"
+#include "pkg/raftnode/disk_watch.h"
 #include "pkg/raftnode/log_budget.h"
 #include "pkg/raftnode/node_metrics.h"
 #include "pkg/raftnode/raft_node.h"
@@ -56,7 +57,7 @@ class Maintenance {
   Clock::Duration next_space_check_{0};
   size_t unprepared_bytes_;  // appended since a segment was last made ready
 
-  bool space_low_ = false;  // background role
+  DiskWatch disk_;  // background role
 };
 
 }  // namespace kdb::raftnode

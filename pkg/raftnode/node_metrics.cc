@@ -46,6 +46,13 @@ NodeMetrics::NodeMetrics(obs::Registry& r)
       applied_index(r.AddGauge("kdb_raft_applied_index", "Applied index")),
       last_index(r.AddGauge("kdb_raft_last_index", "Last index of the log")),
       suspect_peers(r.AddGauge("kdb_raft_suspect_peers",
-                               "Followers whose durable log fell below what they acknowledged")) {}
+                               "Followers whose durable log fell below what they acknowledged")),
+      full_peers(r.AddGauge("kdb_raft_full_peers",
+                            "On the leader: other members whose disks are nearly full")),
+      disk_total(r.AddGauge("kdb_disk_total_bytes", "Size of the data directory's disk")),
+      disk_available(r.AddGauge("kdb_disk_available_bytes", "Free on the data directory's disk")),
+      disk_level(r.AddGauge("kdb_disk_level",
+                            "0: room, 1: filling up, 2: nearly full, writes that grow data are "
+                            "refused, 3: full, all writes are refused")) {}
 
 }  // namespace kdb::raftnode

@@ -39,6 +39,10 @@ struct NodeMetrics {
   obs::Gauge& applied_index;
   obs::Gauge& last_index;
   obs::Gauge& suspect_peers;
+  obs::Gauge& full_peers;
+  obs::Gauge& disk_total;
+  obs::Gauge& disk_available;
+  obs::Gauge& disk_level;
 };
 
 inline double Seconds(std::chrono::nanoseconds d) {

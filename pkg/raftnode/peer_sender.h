@@ -1,6 +1,8 @@
-// The way out to the peers: stamps answers with this member's wall clock (design 4).
+// The way out to the peers: stamps answers with this member's wall clock (design 4) and whether its
+// disk is nearly full.
 #pragma once
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -19,15 +21,18 @@ class PeerSender {
     if (messages.empty()) return;
     int64_t wall_ms = clock_.WallMillis();
     for (raft::Message& m : messages) {
-      if (m.type == raft::MessageType::kAppendReply || m.type == raft::MessageType::kHeartbeatReply)
-        m.wall_ms = wall_ms;
+      if (!raft::IsAnswer(m.type)) continue;
+      m.wall_ms = wall_ms;
+      m.disk_full = disk_full_;
     }
     transport_.Send(std::move(messages));
   }
+  void SetDiskFull(bool full) { disk_full_ = full; }
 
  private:
   Transport& transport_;
   const Clock& clock_;
+  std::atomic<bool> disk_full_ = false;
 };
 
 }  // namespace kdb::raftnode

@@ -27,6 +27,8 @@
 #include "pkg/env/file_system.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/raft/raft.h"
+#include "pkg/raftnode/disk_watch.h"
+#include "pkg/raftnode/group_room.h"
 #include "pkg/raftnode/state_machine.h"
 #include "pkg/raftnode/transport.h"
 #include "pkg/wal/wal.h"
@@ -47,7 +49,7 @@ struct Options {
   std::chrono::seconds flush_interval{120};
   std::chrono::milliseconds mark_after{10};     // of idleness: wal::Mark
   std::chrono::milliseconds fsync_stall{1000};  // a sync that takes longer gives up leadership
-  size_t min_free_bytes = 64 << 20;             // of the log's disk; below: proposals are refused
+  DiskLimits disk;                              // of the disk that wal_dir is on
 };
 
 // Each runs one task at a time, as every Executor does: a role's state needs no lock, and a
@@ -79,6 +81,9 @@ class Observer {
   // A disk stalls or is full, or the leader has cut the entries that this member needs: readiness
   // is false while set. Called again when `why` changes.
   virtual void OnDegraded(bool degraded, const std::string& why) = 0;
+  // How full the disks are has changed. The node itself refuses proposals at kReserve alone: what
+  // grows data, it cannot tell.
+  virtual void OnDisk(const DiskStatus& disk) = 0;
 };
 
 // Runs on the apply role (OK) or the raft role (errors), never inside Propose; must not block.

@@ -7,14 +7,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pkg/raft/types.h"
+#include "pkg/raftnode/disk_watch.h"
 
 namespace kdb::raftnode {
 
 // Why the node is not quite well; readiness is false while any holds.
 enum class Trouble : uint8_t {
   kLogStalled,
-  kLogDiskLow,   // not much room
-  kLogDiskFull,  // a write was refused
+  kDiskNearlyFull,  // DiskLevel::kFull
+  kLogDiskLow,      // DiskLevel::kReserve
+  kLogDiskFull,     // a write was refused
   kApplyDiskFull,
   kFlushDiskFull,
   kSnapshotNeeded,
@@ -29,6 +31,7 @@ class RoleEvents {
   virtual void OnApplied(raft::Index index) = 0;
   // Empty `why`: it is over.
   virtual void OnTrouble(Trouble trouble, std::string why) = 0;
+  virtual void OnDiskLevel(DiskLevel level, std::string text) = 0;
   // A flush ended; what the state machine would restart from.
   virtual void OnFlushed(absl::StatusOr<raft::Index> persisted) = 0;
   // The node must stop.

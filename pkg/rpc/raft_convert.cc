@@ -39,6 +39,7 @@ void ToProto(const raft::Message& m, raftpb::Message* out) {
   out->set_hint_term(m.hint_term);
   out->set_context(m.context);
   out->set_wall_ms(m.wall_ms);
+  out->set_disk_full(m.disk_full);
   for (const raft::Entry& e : m.entries) {
     raftpb::Entry* entry = out->add_entries();
     entry->set_index(e.index);
@@ -70,6 +71,7 @@ absl::StatusOr<raft::Message> FromProto(raftpb::Message* in) {
                   .hint_term = in->hint_term(),
                   .context = in->context(),
                   .wall_ms = in->wall_ms(),
+                  .disk_full = in->disk_full(),
                   .entries = {},
                   .snapshot = {}};
   m.entries.reserve(in->entries_size());

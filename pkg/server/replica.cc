@@ -7,6 +7,7 @@
 
 #include "pkg/base/coding.h"
 #include "pkg/base/status.h"
+#include "pkg/kv/growth.h"
 #include "pkg/raftnode/hand_over.h"
 #include "pkg/wire/batch.h"
 
@@ -32,6 +33,9 @@ Replica::Replica(const ReplicaOptions& options, const catalog::BirthCertificate&
       refused_(
           env.metrics.AddCounter("kdb_shard_batches_refused_total",
                                  "Batches refused before the log: not leader, busy, disk full")),
+      refused_growth_(env.metrics.AddCounter(
+          "kdb_shard_growth_refused_total",
+          "Commands refused because the group's disks are nearly full and they may need room")),
       read_latency_(env.metrics.AddLatency("kdb_shard_read_seconds",
                                            "A read batch on the leader, ReadIndex included")) {}
 
@@ -70,6 +74,12 @@ void Replica::Write(std::string_view batch, ReplyDone done) {
   absl::StatusOr<wire::BatchHeader> header = wire::DecodeBatchHeader(batch);
   if (!header.ok()) {
     return done(Payload(wire::BatchReplyBuilder::Refusal({.code = wire::BatchCode::kMalformed})));
+  }
+  std::string without_growth;
+  if (no_room_.load(std::memory_order_relaxed)) {
+    const size_t refused = kv::RefuseGrowth(batch, &without_growth);
+    refused_growth_.Increment(static_cast<double>(refused));
+    if (refused > 0) batch = without_growth;
   }
   std::string head(batch.substr(0, std::min<size_t>(batch.size(), 64)));
   proposer_.Propose(kv::EntryKind::kBatch, batch,
@@ -162,6 +172,11 @@ void Replica::OnFatal(const absl::Status& status) {
 
 void Replica::OnDegraded(bool degraded, const std::string& why) {
   group_.SetDegraded(degraded, why);
+}
+
+void Replica::OnDisk(const raftnode::DiskStatus& disk) {
+  group_.SetDisk(disk);
+  no_room_.store(disk.refuses_growth(), std::memory_order_relaxed);
 }
 
 void Replica::ExpireKeys() {

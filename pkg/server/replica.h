@@ -112,6 +112,7 @@ class Replica final : private raftnode::Observer {
   void OnSnapshotNeeded(std::optional<raft::Index> index) override;
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
+  void OnDisk(const raftnode::DiskStatus& disk) override;
 
   std::string Refusal(std::string_view batch, uint64_t id, const absl::Status& status) const;
   void ExecuteEarly(const std::shared_ptr<UnderWay>& read);
@@ -137,11 +138,13 @@ class Replica final : private raftnode::Observer {
 
   std::atomic<bool> leading_ = false;
   std::atomic<bool> failed_ = false;    // on_fatal was called
+  std::atomic<bool> no_room_ = false;   // for more data
   std::atomic<bool> expiring_ = false;  // an expiry step is in the log
   std::atomic<size_t> next_reader_ = 0;
   std::atomic<int> early_pause_ = 0;  // reads that are not executed early
   obs::Gauge& clock_skew_;
   obs::Counter& refused_;
+  obs::Counter& refused_growth_;
   obs::Histogram& read_latency_;
 
   Mutex node_mu_;  // held while a read that began inside a callback of the node enters it

@@ -66,6 +66,7 @@ class RaftMember : private raftnode::Observer {
   absl::Status fatal;
   std::string degraded;  // empty: not
   int degraded_changes = 0;
+  raftnode::DiskStatus disk_status;
   std::vector<raft::NodeId> peer_clocks;
 
  private:
@@ -75,6 +76,7 @@ class RaftMember : private raftnode::Observer {
   void OnSnapshotNeeded(std::optional<raft::Index>) override {}
   void OnFatal(const absl::Status& status) override;
   void OnDegraded(bool degraded, const std::string& why) override;
+  void OnDisk(const raftnode::DiskStatus& status) override { disk_status = status; }
   void DropTasks();
   std::vector<SimExecutor*> executors() const;
 

@@ -75,15 +75,63 @@ TEST(RaftNodeDisk, FatalLeaderFallsSilentAndTheOthersGoOn) {
   EXPECT_TRUE(cluster.Propose(next, "b").ok());
 }
 
+// What is on the disk is this part of it.
+void Use(RaftCluster& cluster, RaftMember& member, uint64_t percent) {
+  const FileSystem::Space space = *member.fs.DiskSpace(member.options.wal_dir);
+  member.fs.SetCapacity((space.total_bytes - space.available_bytes) * 100 / percent);
+  cluster.loop.RunFor(seconds(2));
+}
+
+TEST(RaftNodeDisk, WarnsThenRefusesGrowthThenTakesItAgain) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.disk.min_free_bytes = 0;
+  RaftCluster cluster(33, 1, options);
+  cluster.StartAll();
+  RaftMember& only = cluster.AwaitLeader();
+  Use(cluster, only, 86);
+  EXPECT_EQ(only.disk_status.level, raftnode::DiskLevel::kWarn);
+  EXPECT_FALSE(only.disk_status.refuses_growth());
+  EXPECT_THAT(only.degraded, IsEmpty());
+  Use(cluster, only, 93);
+  EXPECT_TRUE(only.disk_status.refuses_growth());
+  EXPECT_THAT(only.degraded, HasSubstr("93.0 % of the disk used"));
+  EXPECT_TRUE(cluster.Propose(only, "a deletion").ok());
+  EXPECT_TRUE(cluster.Read(only).ok());
+  Use(cluster, only, 91);
+  EXPECT_TRUE(only.disk_status.refuses_growth()) << "a disk at the limit would flap";
+  Use(cluster, only, 89);
+  EXPECT_FALSE(only.disk_status.refuses_growth());
+  EXPECT_THAT(only.degraded, IsEmpty());
+}
+
+TEST(RaftNodeDisk, AFullMajorityRefusesGrowthAndOneFullFollowerDoesNot) {
+  raftnode::Options options = RaftCluster::DefaultOptions();
+  options.disk.min_free_bytes = 0;
+  RaftCluster cluster(34, 3, options);
+  cluster.StartAll();
+  RaftMember& leader = cluster.AwaitLeader();
+  RaftMember& second = cluster.member(leader.id() % 3 + 1);
+  RaftMember& third = cluster.member(second.id() % 3 + 1);
+  Use(cluster, second, 93);
+  EXPECT_TRUE(second.disk_status.refuses_growth());
+  EXPECT_FALSE(leader.disk_status.refuses_growth());
+  EXPECT_EQ(leader.Sum("kdb_raft_full_peers"), 1);
+  Use(cluster, third, 93);
+  EXPECT_TRUE(leader.disk_status.quorum_full);
+  EXPECT_THAT(leader.degraded, IsEmpty());
+  Use(cluster, second, 80);
+  EXPECT_FALSE(leader.disk_status.refuses_growth());
+}
+
 TEST(RaftNodeDisk, LowSpaceRefusesProposalsUntilThereIsRoom) {
   raftnode::Options options = RaftCluster::DefaultOptions();
-  options.min_free_bytes = 1 << 20;
+  options.disk.min_free_bytes = 1 << 20;
   RaftCluster cluster(24, 1, options);
   cluster.StartAll();
   RaftMember& only = cluster.AwaitLeader();
   only.fs.SetCapacity((1 << 20) + 1000);
   cluster.loop.RunFor(seconds(2));
-  EXPECT_THAT(only.degraded, HasSubstr("bytes free"));
+  EXPECT_THAT(only.degraded, HasSubstr("MiB free"));
   auto refused = cluster.Propose(only, "a");
   EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
   EXPECT_TRUE(raftnode::IsDiskFull(refused.status())) << refused.status();
@@ -96,7 +144,7 @@ TEST(RaftNodeDisk, LowSpaceRefusesProposalsUntilThereIsRoom) {
 
 TEST(RaftNodeDisk, FullLogDiskStopsWritesUntilThereIsRoom) {
   raftnode::Options options = RaftCluster::DefaultOptions();
-  options.min_free_bytes = 0;  // no warning ahead
+  options.disk = {.warn_percent = 101, .full_percent = 101, .min_free_bytes = 0};  // no warning
   RaftCluster cluster(32, 3, options);
   cluster.StartAll();
   ASSERT_TRUE(cluster.Propose(cluster.AwaitLeader(), "a").ok());

@@ -67,6 +67,7 @@ class Member final : public raftnode::Transport, public raftnode::Observer {
   void OnSnapshotNeeded(std::optional<raft::Index>) override {}
   void OnFatal(const absl::Status& status) override { ADD_FAILURE() << status; }
   void OnDegraded(bool, const std::string&) override {}
+  void OnDisk(const raftnode::DiskStatus&) override {}
 
   MemoryFileSystem fs;
   SystemClock clock;

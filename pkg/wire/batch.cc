@@ -24,7 +24,8 @@ constexpr uint8_t kKindMask = 0x03;
 constexpr uint8_t kResp3 = 0x04;
 constexpr uint8_t kResume = 0x08;
 constexpr uint8_t kBoundedReply = 0x10;
-constexpr uint8_t kKnownBits = 0x1f;
+constexpr uint8_t kNoRoom = 0x20;
+constexpr uint8_t kKnownBits = 0x3f;
 
 // The fewest bytes of each repeated part: bounds what a count may claim before anything is
 // allocated.
@@ -42,6 +43,7 @@ uint8_t OpBits(const Op& op) {
   if (op.resp_version == 3) bits |= kResp3;
   if (op.resume) bits |= kResume;
   if (op.bounded_reply) bits |= kBoundedReply;
+  if (op.no_room) bits |= kNoRoom;
   return bits;
 }
 
@@ -52,6 +54,7 @@ bool SetOpBits(uint8_t bits, Op* op) {
   op->resp_version = (bits & kResp3) != 0 ? 3 : 2;
   op->resume = (bits & kResume) != 0;
   op->bounded_reply = (bits & kBoundedReply) != 0;
+  op->no_room = (bits & kNoRoom) != 0;
   return true;
 }
 

@@ -31,6 +31,7 @@ struct Op {
   bool resume = false;
   // A read that rides the log: answer by_index when the reply exceeds 4 KiB.
   bool bounded_reply = false;
+  bool no_room = false;      // for it: the leader took its commands out, and apply answers -OOM
   int64_t not_after_ms = 0;  // in log time: apply answers `late` beyond it; 0: no deadline
   absl::InlinedVector<uint16_t, 4> slots;
   std::vector<Watch> watches;

@@ -29,6 +29,9 @@ std::string RichBatch() {
   multi.commands.push_back({"GET", "k"});
   multi.commands.push_back({std::string_view("\0\r\n", 3)});
   builder.AddOp(multi);
+  Op refused;
+  refused.no_room = true;
+  builder.AddOp(refused);
   return builder.Finish({.session = 3, .seq = 4, .ack_below = 2});
 }
 
@@ -45,7 +48,9 @@ TEST(BatchTest, RoundTrip) {
   EXPECT_EQ(batch->header.session, 3u);
   EXPECT_EQ(batch->header.seq, 4u);
   EXPECT_EQ(batch->header.ack_below, 2u);
-  ASSERT_EQ(batch->ops.size(), 2u);
+  ASSERT_EQ(batch->ops.size(), 3u);
+  EXPECT_TRUE(batch->ops[2].no_room);
+  EXPECT_TRUE(batch->ops[2].commands.empty());
   EXPECT_EQ(batch->ops[0].resp_version, 2);
   EXPECT_EQ(batch->ops[0].commands[0], (CommandArgs{"SET", "k", "v"}));
   const Op& multi = batch->ops[1];
@@ -53,6 +58,7 @@ TEST(BatchTest, RoundTrip) {
   EXPECT_EQ(multi.resp_version, 3);
   EXPECT_TRUE(multi.resume);
   EXPECT_TRUE(multi.bounded_reply);
+  EXPECT_FALSE(multi.no_room);
   EXPECT_EQ(multi.not_after_ms, -5);
   EXPECT_EQ(multi.slots.size(), 5u);
   EXPECT_EQ(multi.watches[0].key, "w");
