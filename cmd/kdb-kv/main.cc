@@ -51,6 +51,12 @@ void AddSettings(config::Settings& s, Flags* f) {
   s.Add("disk-warn", &raft.disk.warn_percent, "Percent of the disk used that is warned of", 1, 100);
   s.Add("disk-full", &raft.disk.full_percent,
         "Percent of the disk used at which writes that grow data are refused", 1, 100);
+  s.AddDuration("hash-check", &f->kv.member.replica.hash_check.every,
+                "The replicas' states are compared so often; 0s: never", milliseconds(0),
+                milliseconds(7 * 24 * 3600 * 1000));
+  s.AddBytes("hash-check-rate", &f->kv.member.replica.hash_check.bytes_per_second,
+             "Bytes a second of its state that a replica reads for that; 0: no limit", 0,
+             1ull << 40);
   s.AddBytes("block-cache", &f->rocks.block_cache_bytes, "RocksDB block cache", 1 << 20,
              1ull << 40);
   s.AddBytes("memtable", &f->rocks.memtable_bytes, "RocksDB memtable", 1 << 20, 4ull << 30);

@@ -55,13 +55,13 @@ def read_until_quarantine(client, values, quarantine):
     return right, late
 
 
-def says_why(test, cluster, name):
+def says_why(test, cluster, name, reason=""):
     """The process runs, and says everywhere that it does not serve, and what to do."""
     wait_for(f"{name} is in quarantine", lambda: "in quarantine" in http(cluster.process(name)["admin"], "/readyz")[1], 20)
     status, said = http(cluster.process(name)["admin"], "/readyz")
     test.say(f"{name}: {said}")
-    if status == 200 or "kdbctl member replace" not in said:
-        raise Failure(f"{name}'s readiness does not say what to do: {status} {said}")
+    if status == 200 or reason not in said or "kdbctl member replace" not in said:
+        raise Failure(f"{name}'s readiness does not say why or what to do: {status} {said}")
     if http(cluster.process(name)["admin"], "/livez")[0] != 200 or cluster.metric(name, "kdb_quarantined") != 1:
         raise Failure(f"{name} is not alive, or its metric does not tell")
     if "is in quarantine" not in cluster.last_log(name, 50):

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "pkg/base/check.h"
 #include "pkg/base/coding.h"
@@ -41,6 +42,10 @@ absl::Status ShardStateImpl::Commit() {
   Publish();
   metrics_.OnWritten(apply_counts_, stats(), stopwatch_.Monotonic() - began);
   apply_counts_ = {};
+  raft::Index point = std::exchange(staged_hash_point_, 0);
+  if (point != 0 && hash_listener_ != nullptr) {
+    hash_listener_->OnHashPoint(point, engine_.NewSnapshot());
+  }
   return absl::OkStatus();
 }
 
@@ -50,6 +55,7 @@ absl::Status ShardStateImpl::Undo(const absl::Status& why) {
   overlay_.Clear();
   batch_->Clear();
   apply_counts_ = {};
+  staged_hash_point_ = 0;
   KDB_RETURN_IF_ERROR(Load());
   return why;
 }
@@ -123,6 +129,11 @@ absl::StatusOr<Payload> ShardStateImpl::ApplyKind(const DecodedEntry& entry, App
       return ApplyOwnSlots(entry.body, counts);
     case EntryKind::kRaiseLevel:
       return ApplyRaiseLevel(entry.body, counts);
+    case EntryKind::kHashCheck:
+      staged_hash_point_ = state_->system.applied_index;
+      return Payload();
+    case EntryKind::kHashVerdict:
+      return ApplyHashVerdict(entry.body, counts);
   }
   return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
 }
@@ -227,6 +238,13 @@ absl::StatusOr<Payload> ShardStateImpl::ApplyRaiseLevel(std::string_view body,
   uint32_t& in_force = state_->system.apply_level;
   in_force = std::max(in_force, *level);
   return Payload(EncodeRaiseLevel(in_force));
+}
+
+Payload ShardStateImpl::ApplyHashVerdict(std::string_view body, ApplyCounts& counts) {
+  auto verdict = DecodeStateHash(body);
+  if (!verdict.ok()) return Payload(Refuse(wire::BatchCode::kMalformed, {}, counts));
+  if (hash_listener_ != nullptr) hash_listener_->OnHashVerdict(*verdict);
+  return Payload();
 }
 
 // Skipping the entry would make this replica's state another than that of those that know it.

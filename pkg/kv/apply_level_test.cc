@@ -28,7 +28,7 @@ class ApplyLevelTest : public ReplicaTest {
 };
 
 TEST_F(ApplyLevelTest, AnEntryOfANewerReleaseHaltsTheReplica) {
-  for (const char* head : {"\x01\x09", "\x02\x01"}) {
+  for (const char* head : {"\x01\x0b", "\x02\x01"}) {
     LogBuilder before = log_;
     log_.Raw(head + std::string(8, '\0') + "body");
     ExpectHalt("not known");

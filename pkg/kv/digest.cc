@@ -1,19 +1,32 @@
 #include "pkg/kv/digest.h"
 
 #include "pkg/base/siphash.h"
+#include "pkg/base/status.h"
 
 namespace kdb::kv {
 
-absl::StatusOr<uint64_t> StateDigest(const storage::Reader& reader) {
+absl::StatusOr<size_t> StateHasher::Step(const storage::Reader& snapshot, size_t bytes) {
   // A chain: each key and each value is hashed under the digest of all before it.
-  uint64_t digest = 0;
-  auto it = reader.NewIterator({}, {});
+  auto it = snapshot.NewScan(next_, {});
+  size_t seen = 0;
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    digest = SipHash24({digest, 0}, it->key());
-    digest = SipHash24({digest, 1}, it->value());
+    if (seen > 0 && seen >= bytes) {
+      next_ = it->key();
+      return seen;
+    }
+    digest_ = SipHash24({digest_, 0}, it->key());
+    digest_ = SipHash24({digest_, 1}, it->value());
+    seen += it->key().size() + it->value().size();
   }
-  if (absl::Status status = it->status(); !status.ok()) return status;
-  return digest;
+  KDB_RETURN_IF_ERROR(it->status());
+  done_ = true;
+  return seen;
+}
+
+absl::StatusOr<uint64_t> StateDigest(const storage::Reader& reader) {
+  StateHasher hasher;
+  KDB_RETURN_IF_ERROR(hasher.Step(reader, SIZE_MAX).status());
+  return hasher.digest();
 }
 
 }  // namespace kdb::kv

@@ -38,8 +38,29 @@ absl::StatusOr<DecodedEntry> DecodeEntry(std::string_view bytes) {
   auto kind = in.Little<uint8_t>();
   auto time = in.Little<int64_t>();
   if (!in.ok() || version == 0 || kind == 0) return Malformed("the head");
-  if (kind > static_cast<uint8_t>(EntryKind::kRaiseLevel)) return Newer("kind", kind);
+  if (kind > static_cast<uint8_t>(EntryKind::kHashVerdict)) return Newer("kind", kind);
   return DecodedEntry{static_cast<EntryKind>(kind), time, in.rest()};
+}
+
+bool IsHashCheck(std::string_view bytes) {
+  return bytes.size() >= kHeadBytes && bytes[0] == kVersion &&
+         bytes[1] == static_cast<char>(EntryKind::kHashCheck);
+}
+
+std::string EncodeStateHash(const raft::StateHash& hash) {
+  std::string out;
+  AppendLittle(out, hash.index);
+  AppendLittle(out, hash.digest);
+  return out;
+}
+
+absl::StatusOr<raft::StateHash> DecodeStateHash(std::string_view bytes) {
+  ByteReader in(bytes);
+  raft::StateHash hash;
+  hash.index = in.Little<uint64_t>();
+  hash.digest = in.Little<uint64_t>();
+  if (!in.done()) return Malformed("a state's hash");
+  return hash;
 }
 
 std::string EncodeOwnSlots(const OwnSlots& own) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "pkg/raft/types.h"
 #include "pkg/shard/slot.h"
 
 namespace kdb::kv {
@@ -21,6 +22,8 @@ enum class EntryKind : uint8_t {
   kExpireKeys = 6,      // deletes keys whose time has come, a bounded number
   kOwnSlots = 7,        // body: slots, epoch, assignment: first ownership (design 5, step 0)
   kRaiseLevel = 8,      // body: the apply level from here on; a replica that does not know it halts
+  kHashCheck = 9,       // every replica hashes its state as of here
+  kHashVerdict = 10,    // body: StateHash, what a quorum had at an earlier kHashCheck
 };
 
 // The entry's bytes: one allocation, the batch copied once.
@@ -34,6 +37,9 @@ struct DecodedEntry {
 // UNIMPLEMENTED: a later version or kind, of a newer release: not to be skipped. INVALID_ARGUMENT:
 // no release writes it.
 absl::StatusOr<DecodedEntry> DecodeEntry(std::string_view bytes);
+
+// Whether an entry's bytes are a kHashCheck; cheap.
+bool IsHashCheck(std::string_view bytes);
 
 struct OwnSlots {
   std::vector<shard::Slot> slots;
@@ -60,6 +66,9 @@ struct OpenedSession {
 };
 std::string EncodeOpenedSession(const OpenedSession& opened);
 absl::StatusOr<OpenedSession> DecodeOpenedSession(std::string_view bytes);
+
+std::string EncodeStateHash(const raft::StateHash& hash);
+absl::StatusOr<raft::StateHash> DecodeStateHash(std::string_view bytes);
 
 std::string EncodeRaiseLevel(uint32_t level);
 absl::StatusOr<uint32_t> DecodeRaiseLevel(std::string_view bytes);

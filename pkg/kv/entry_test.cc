@@ -37,7 +37,7 @@ TEST(EntryTest, RefusesWhatItDoesNotKnow) {
 
 TEST(EntryTest, TellsANewerReleasesEntryFromABadOne) {
   std::string bytes = EncodeEntry(EntryKind::kTick, 1, "");
-  for (char kind : {'\x09', '\xff'}) {
+  for (char kind : {'\x0b', '\xff'}) {
     bytes[1] = kind;
     EXPECT_TRUE(absl::IsUnimplemented(DecodeEntry(bytes).status()));
   }

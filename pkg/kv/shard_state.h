@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "pkg/exec/executor.h"
 #include "pkg/kv/entry.h"
+#include "pkg/kv/hash_listener.h"
 #include "pkg/kv/sessions.h"
 #include "pkg/obs/metrics.h"
 #include "pkg/raftnode/state_machine.h"
@@ -58,6 +59,9 @@ class ShardState : public raftnode::StateMachine {
                                                           const catalog::BirthCertificate& birth,
                                                           storage::Engine& engine,
                                                           obs::Registry& metrics);
+
+  // Before the first Apply; nullptr: nobody listens.
+  virtual void SetHashListener(HashListener* listener) = 0;
 
   // Executes the ops of a read batch on one snapshot of the engine; thread-safe, beside Apply. The
   // caller has made sure (RaftNode::Read) that the state is new enough. `now_ms`: log time as known

@@ -46,6 +46,11 @@ class ShardStateImpl final : public ShardState {
   raftnode::AppliedState applied() const override;
   absl::Status Apply(std::span<const raftnode::CommittedEntry> entries,
                      std::vector<Payload>* results) override;
+  // A snapshot taken behind the next entry would be of another moment.
+  bool CommitFollows(const raft::Entry& entry) const override {
+    return entry.type == raft::EntryType::kNormal && IsHashCheck(entry.data.view());
+  }
+  void SetHashListener(HashListener* listener) override { hash_listener_ = listener; }
   bool staged() const override { return apply_counts_.entries > 0; }
   absl::Status Commit() override;
   absl::StatusOr<raft::Index> PersistedIndex() const override;
@@ -86,6 +91,7 @@ class ShardStateImpl final : public ShardState {
   absl::StatusOr<Payload> ApplyExpireKeys(std::string_view body, ApplyCounts& counts);
   Payload ApplyOwnSlots(std::string_view body, ApplyCounts& counts);
   absl::StatusOr<Payload> ApplyRaiseLevel(std::string_view body, ApplyCounts& counts);
+  Payload ApplyHashVerdict(std::string_view body, ApplyCounts& counts);
   absl::Status Halt(std::string_view why) const;
   void ApplyMembership(const raftnode::CommittedEntry& committed);
   std::string Refuse(wire::BatchCode code, const wire::BatchHeader& header, ApplyCounts& counts,
@@ -106,12 +112,14 @@ class ShardStateImpl final : public ShardState {
   storage::Engine& engine_;
   ApplyMetrics metrics_;
   const SystemClock stopwatch_;  // for metrics only
+  HashListener* hash_listener_ = nullptr;
 
   // Of the apply thread.
   std::unique_ptr<State> state_;
   std::unique_ptr<storage::WriteBatch> batch_;
   storage::Overlay overlay_;
   ApplyCounts apply_counts_;                    // of what is staged
+  raft::Index staged_hash_point_ = 0;           // 0: none is
   int64_t staged_expiry_ms_ = exec::kNoExpiry;  // earliest given by what is staged
 
   // Of the newest entry handed to the engine: set before its write, so never below what a snapshot

@@ -102,6 +102,13 @@ enum class MessageType : uint8_t {
   kReadIndexReply,  // index, context echoed
 };
 
+// What a member's state machine amounts to at an entry; the core only carries it.
+struct StateHash {
+  Index index = 0;  // 0: none
+  uint64_t digest = 0;
+  friend bool operator==(const StateHash&, const StateHash&) = default;
+};
+
 struct Message {
   MessageType type = MessageType::kHeartbeat;
   NodeId from = kNoNode;
@@ -115,10 +122,11 @@ struct Message {
   Index hint_index = 0;
   Term hint_term = 0;
   uint64_t context = 0;
-  // Of answers (IsAnswer), filled in by the driver: the sender's wall clock, and whether its disk
-  // is nearly full.
+  // Of answers (IsAnswer), filled in by the driver: the sender's wall clock, whether its disk is
+  // nearly full, and the newest hash of its state.
   int64_t wall_ms = 0;
   bool disk_full = false;
+  StateHash state_hash = {};
   std::vector<Entry> entries;
   SnapshotMeta snapshot;
 };

@@ -129,17 +129,18 @@ void Applier::ScheduleRest() {
 
 void Applier::ExecuteQueued() {
   if (failed_ || retry_after_.count() != 0) return;
-  TakeQueued();
+  if (!commit_follows_) TakeQueued();
   if (executed_ < batch_.size()) Execute();
 }
 
 void Applier::TakeQueued() {
   MutexLock lock(mu_);
   size_t bytes = 0;
-  while (!queue_.empty() && bytes < kMaxApplyBytes) {
+  while (!queue_.empty() && bytes < kMaxApplyBytes && !commit_follows_) {
     bytes += raft::EntryBytes(queue_.front().entry);
     batch_.push_back(std::move(queue_.front()));
     queue_.pop_front();
+    commit_follows_ = machine_.CommitFollows(batch_.back().entry);
   }
   if (bytes == 0) return;
   batch_bytes_ += bytes;
@@ -180,7 +181,7 @@ void Applier::Answer(std::vector<Payload> results) {
 bool Applier::CommitIsDue() {
   if (executed_ == 0) return false;
   MutexLock lock(mu_);
-  return commit_wanted_ || !reads_.empty() || batch_bytes_ > kEnoughToCommit;
+  return commit_follows_ || commit_wanted_ || !reads_.empty() || batch_bytes_ > kEnoughToCommit;
 }
 
 void Applier::Commit() {
@@ -197,6 +198,7 @@ void Applier::Finish() {
   }
   batch_.clear();
   executed_ = 0;
+  commit_follows_ = false;
   events_.OnApplied(applied_);
 }
 

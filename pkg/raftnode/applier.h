@@ -100,6 +100,8 @@ class Applier {
   std::vector<CommittedEntry> batch_ ABSL_GUARDED_BY(work_mu_);
   size_t batch_bytes_ ABSL_GUARDED_BY(work_mu_) = 0;
   size_t executed_ ABSL_GUARDED_BY(work_mu_) = 0;  // of them
+  // The last of them wants to be visible before the next is executed.
+  bool commit_follows_ ABSL_GUARDED_BY(work_mu_) = false;
   std::vector<Waiter> batch_waiters_ ABSL_GUARDED_BY(work_mu_);
   // 0: not trying again.
   std::chrono::milliseconds retry_after_ ABSL_GUARDED_BY(work_mu_){0};

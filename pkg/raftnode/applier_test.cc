@@ -51,7 +51,9 @@ class StagingMachine final : public StateMachine {
     return absl::OkStatus();
   }
   bool staged() const override { return executed > visible; }
+  bool CommitFollows(const raft::Entry& entry) const override { return entry.index == cut_after; }
   absl::Status Commit() override {
+    if (commits == 0) first_commit = executed;
     ++commits;
     if (error.ok()) {
       visible = executed;
@@ -63,7 +65,9 @@ class StagingMachine final : public StateMachine {
   absl::StatusOr<raft::Index> PersistedIndex() const override { return 0; }
   absl::Status Flush() override { return absl::OkStatus(); }
 
+  raft::Index cut_after = 0;
   int commits = 0;
+  raft::Index first_commit = 0;
   raft::Index executed = 0;
   raft::Index visible = 0;
   absl::Status error;
@@ -222,6 +226,30 @@ TEST_F(StagingApplierTest, ManyEntriesAreMadeVisibleAtOnceAndLater) {
   EXPECT_EQ(events_.applied, 51);
   EXPECT_EQ(applier_.queued_bytes(), 0);
   EXPECT_EQ(executor_.timers(), 0);
+}
+
+TEST_F(StagingApplierTest, NothingIsExecutedBetweenAnEntryAndTheCommitItWants) {
+  machine_.cut_after = 2;
+  Submit(1, 5);
+  Submit(6, 7, kTooMuchHere);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.first_commit, 2);
+  EXPECT_EQ(machine_.executed, 7);
+  EXPECT_THAT(log_, ElementsAre("5", "7"));
+}
+
+TEST_F(StagingApplierTest, TheCommitThatAnEntryWantsIsTriedAgainOnAFullDisk) {
+  machine_.cut_after = 2;
+  machine_.error = absl::ResourceExhaustedError("no space");
+  Submit(1, 5);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.first_commit, 2);
+  EXPECT_EQ(machine_.visible, 0);
+  machine_.error = absl::OkStatus();
+  ASSERT_TRUE(executor_.FireTimer());
+  EXPECT_EQ(machine_.visible, 2);
+  executor_.RunReady();
+  EXPECT_EQ(machine_.executed, 5);
 }
 
 TEST_F(StagingApplierTest, MuchIsMadeVisibleAtOnce) {

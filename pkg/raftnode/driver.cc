@@ -217,6 +217,7 @@ void Driver::Step(std::vector<raft::Message> messages) {
   for (raft::Message& m : messages) {
     if (m.wall_ms != 0) observer_.OnPeerClock(m.from, m.wall_ms);
     if (raft::IsAnswer(m.type)) room_.OnAnswer(m.from, m.disk_full);
+    if (m.state_hash.index != 0) observer_.OnPeerHash(m.from, m.state_hash);
     // It cannot be written, and what waits to be written must stay bounded. The leader sends it
     // again.
     if (disk_full && m.type == raft::MessageType::kAppend && !m.entries.empty()) {

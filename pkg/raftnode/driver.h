@@ -54,6 +54,7 @@ class Driver final : private RoleEvents {
   Admission& admission() { return admission_; }
   const NodeMetrics& metrics() const { return metrics_; }
   void HoldLog(raft::Index index);
+  void TellStateHash(const raft::StateHash& hash) { sender_.SetStateHash(hash); }
   raft::RaftStatus Status() const;
 
   void Start();

@@ -99,6 +99,8 @@ class DrivenRaftNode final : public RaftNode {
 
   void HoldLog(raft::Index index) override { driver_.HoldLog(index); }
 
+  void TellStateHash(const raft::StateHash& hash) override { driver_.TellStateHash(hash); }
+
   raft::RaftStatus Status() const override { return driver_.Status(); }
 
  private:

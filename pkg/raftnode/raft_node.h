@@ -72,6 +72,8 @@ class Observer {
   virtual void OnSnapshotNeeded(std::optional<raft::Index> index) = 0;
   // A peer's wall clock, as it came with an answer (design 4: log time follows the median).
   virtual void OnPeerClock(raft::NodeId peer, int64_t wall_ms) = 0;
+  // The newest hash of a peer's state, with every answer that carries one.
+  virtual void OnPeerHash(raft::NodeId, const raft::StateHash&) {}
   // A change of members is committed: it is in force from now on. Not called for what the state
   // machine held at the start.
   virtual void OnMembership(const Membership& membership) = 0;
@@ -136,6 +138,9 @@ class RaftNode {
   // Entries behind `index` will be asked for, by one who fetches a snapshot: they are not cut, up
   // to log_hold_bytes, until the next call. 0: no more.
   virtual void HoldLog(raft::Index index) = 0;
+
+  // Answers to the leader carry it from now on; index 0: none.
+  virtual void TellStateHash(const raft::StateHash& hash) = 0;
 
   // A copy, at most one tick old.
   virtual raft::RaftStatus Status() const = 0;

@@ -46,6 +46,8 @@ class StateMachine {
   // again later, with the same results, which nobody waits for any more.
   virtual absl::Status Apply(std::span<const CommittedEntry> entries,
                              std::vector<Payload>* results) = 0;
+  // Whether Commit has to follow this entry before the next one is applied.
+  virtual bool CommitFollows(const raft::Entry&) const { return false; }
   // Whether there are effects of Apply that wait for Commit to become visible.
   virtual bool staged() const { return false; }
   // Makes them visible, those of many calls of Apply at once: a write to an engine costs more than

@@ -126,6 +126,12 @@ class RocksSnapshot final : public storage::Reader {
                                                  std::string_view upper) const override {
     return std::make_unique<RocksIterator>(db_, options_, lower, upper);
   }
+  std::unique_ptr<storage::Iterator> NewScan(std::string_view lower,
+                                             std::string_view upper) const override {
+    rocksdb::ReadOptions options = options_;
+    options.fill_cache = false;
+    return std::make_unique<RocksIterator>(db_, options, lower, upper);
+  }
 
  private:
   rocksdb::DB& db_;

@@ -25,6 +25,7 @@ class Node final : public raftnode::RaftNode {
   void TransferLeader(raft::NodeId, absl::AnyInvocable<void(absl::Status)>) override {}
   void Campaign() override {}
   void HoldLog(raft::Index) override {}
+  void TellStateHash(const raft::StateHash&) override {}
   raft::RaftStatus Status() const override { return {}; }
 
   std::atomic<size_t> delivered = 0, unreachable = 0;

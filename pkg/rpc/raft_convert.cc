@@ -40,6 +40,8 @@ void ToProto(const raft::Message& m, raftpb::Message* out) {
   out->set_context(m.context);
   out->set_wall_ms(m.wall_ms);
   out->set_disk_full(m.disk_full);
+  out->set_hash_index(m.state_hash.index);
+  out->set_hash_digest(m.state_hash.digest);
   for (const raft::Entry& e : m.entries) {
     raftpb::Entry* entry = out->add_entries();
     entry->set_index(e.index);
@@ -72,6 +74,7 @@ absl::StatusOr<raft::Message> FromProto(raftpb::Message* in) {
                   .context = in->context(),
                   .wall_ms = in->wall_ms(),
                   .disk_full = in->disk_full(),
+                  .state_hash = {.index = in->hash_index(), .digest = in->hash_digest()},
                   .entries = {},
                   .snapshot = {}};
   m.entries.reserve(in->entries_size());

@@ -12,6 +12,11 @@
 #include "pkg/wire/batch.h"
 
 namespace kdb::server {
+namespace {
+
+constexpr std::chrono::seconds kCheckHashesEvery{1};
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Replica>> Replica::Start(const ReplicaOptions& options,
                                                         const catalog::BirthCertificate& birth,
@@ -28,6 +33,8 @@ Replica::Replica(const ReplicaOptions& options, const catalog::BirthCertificate&
       env_(env),
       group_(birth, self, env.logger),
       proposer_(env.clock),
+      hash_check_(options.hash_check, env.executors.background, env.clock, env.logger, env.metrics,
+                  ForHashCheck()),
       clock_skew_(env.metrics.AddGauge(
           "kdb_clock_skew_seconds", "Largest distance of a member's wall clock from the median")),
       refused_(
@@ -42,6 +49,7 @@ Replica::Replica(const ReplicaOptions& options, const catalog::BirthCertificate&
 absl::Status Replica::Open(const catalog::BirthCertificate& birth) {
   KDB_ASSIGN_OR_RETURN(state_,
                        kv::ShardState::Open(options_.shard, birth, env_.engine, env_.metrics));
+  state_->SetHashListener(&hash_check_);
   Follow(state_->applied().membership);
   group_.Connect(env_.transport);
   KDB_ASSIGN_OR_RETURN(node_, raftnode::RaftNode::Start(
@@ -54,10 +62,27 @@ absl::Status Replica::Open(const catalog::BirthCertificate& birth) {
                                             [this] { ExpireKeys(); });
   expire_sessions_ = std::make_unique<Periodic>(
       env_.executors.background, options_.check_sessions_every, [this] { ExpireSessions(); });
+  check_hashes_ = std::make_unique<Periodic>(env_.executors.background, kCheckHashesEvery, [this] {
+    node_->TellStateHash(hash_check_.Newest());
+    if (leads()) hash_check_.Lead(node_->Status());
+  });
   return absl::OkStatus();
 }
 
+HashCheck::Links Replica::ForHashCheck() {
+  return {.propose =
+              [this](kv::EntryKind kind, const std::string& body, std::function<void(bool)> done) {
+                proposer_.Propose(kind, body,
+                                  [done = std::move(done)](const absl::StatusOr<Payload>& result) {
+                                    done(result.ok());
+                                  });
+              },
+          .on_damage = [this](const absl::Status& why) { OnFatal(why); }};
+}
+
 Replica::~Replica() {
+  check_hashes_.reset();
+  hash_check_.Stop();
   expire_keys_.reset();
   expire_sessions_.reset();
   proposer_.SetNode(nullptr);
@@ -154,6 +179,7 @@ void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader
     session_seen_.clear();  // silence is counted anew: the last leader's clock is not ours
   } else if (!now_leads && leads()) {
     proposer_.StopLeading();
+    hash_check_.StopLeading();
   }
   leading_.store(now_leads, std::memory_order_relaxed);
   env_.on_leadership();
@@ -161,6 +187,10 @@ void Replica::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader
 
 void Replica::OnPeerClock(raft::NodeId peer, int64_t wall_ms) {
   proposer_.OnPeerClock(peer, wall_ms);
+}
+
+void Replica::OnPeerHash(raft::NodeId peer, const raft::StateHash& hash) {
+  if (leads()) hash_check_.OnPeerHash(peer, hash);
 }
 
 void Replica::OnMembership(const raftnode::Membership& membership) { Follow(membership); }

@@ -20,6 +20,7 @@
 #include "pkg/obs/metrics.h"
 #include "pkg/raftnode/group_view.h"
 #include "pkg/raftnode/raft_node.h"
+#include "pkg/server/hash_check.h"
 #include "pkg/server/proposer.h"
 #include "proto/catalog.pb.h"
 
@@ -32,6 +33,7 @@ struct ReplicaOptions {
   std::chrono::milliseconds session_silence{600'000};  // design 4: at least 10 minutes
   std::chrono::milliseconds check_sessions_every{10'000};
   uint64_t ready_apply_lag = 10'000;  // entries; more is not ready
+  HashCheckOptions hash_check;
 };
 
 // What a replica stands on; all of it outlives the replica.
@@ -108,6 +110,7 @@ class Replica final : private raftnode::Observer {
 
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId peer, int64_t wall_ms) override;
+  void OnPeerHash(raft::NodeId peer, const raft::StateHash& hash) override;
   void OnMembership(const raftnode::Membership& membership) override;
   void OnSnapshotNeeded(std::optional<raft::Index> index) override;
   void OnFatal(const absl::Status& status) override;
@@ -128,11 +131,13 @@ class Replica final : private raftnode::Observer {
   void ExecuteReadWithoutTick(std::string batch, uint64_t id, ReplyDone done);
   void ExpireKeys();
   void ExpireSessions();
+  HashCheck::Links ForHashCheck();
 
   const ReplicaOptions options_;
   const ReplicaEnvironment env_;
   raftnode::GroupView group_;
   Proposer proposer_;
+  HashCheck hash_check_;
   std::unique_ptr<kv::ShardState> state_;
   std::unique_ptr<raftnode::RaftNode> node_;
 
@@ -163,6 +168,7 @@ class Replica final : private raftnode::Observer {
 
   std::unique_ptr<Periodic> expire_keys_;
   std::unique_ptr<Periodic> expire_sessions_;
+  std::unique_ptr<Periodic> check_hashes_;
 };
 
 }  // namespace kdb::server

@@ -42,6 +42,10 @@ class Reader {
   // `upper` empty: no upper bound. The iterator sees one moment and must not outlive the reader.
   virtual std::unique_ptr<Iterator> NewIterator(std::string_view lower,
                                                 std::string_view upper) const = 0;
+  // The same for a scan of everything: it does not push out of a cache what others need.
+  virtual std::unique_ptr<Iterator> NewScan(std::string_view lower, std::string_view upper) const {
+    return NewIterator(lower, upper);
+  }
 };
 
 // Changes applied atomically, in order. Not thread-safe.
