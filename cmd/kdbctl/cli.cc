@@ -46,6 +46,7 @@ Cli::Cli(CLI::App& app) {
       ->capture_default_str();
   AddDemo(app);
   AddShard(app);
+  AddMembers(app);
   AddMaintenance(app);
   AddKv(app);
 }
@@ -106,6 +107,61 @@ void Cli::AddShard(CLI::App& app) {
                            [this] { return ctl::Cluster(ClusterOptions()).Move(gid_, slots_); });
   move->add_option("gid", gid_, "Group")->required();
   move->add_option("slots", slots_, "0-1023, or a list 1,5,9-20")->required();
+}
+
+CLI::App* Cli::AddMemberCommand(CLI::App& member, const std::string& name, const std::string& help,
+                                Action action) {
+  CLI::App* command = Command(member, name, help, std::move(action));
+  command->add_option("gid", gid_, "Group; 0: meta")->required();
+  return command;
+}
+
+void Cli::AddMembers(CLI::App& app) {
+  constexpr const char* kMember = "Its id, as list shows it";
+  constexpr const char* kNewServer =
+      "host:port of a running server on an empty directory: the directory makes a member, so one "
+      "that was wiped is a new member, at whichever address";
+  CLI::App* member = app.add_subcommand(
+      "member",
+      "Members of a group: one change at a time, carried out by the group's leader; a call may be "
+      "repeated");
+  member->require_subcommand(1);
+  member->fallthrough();
+  member
+      ->add_option("--server", member_args_.server,
+                   "host:port of a member of the group, to ask it and not meta")
+      ->check(kAddresses);
+  member->add_option("--cluster", member_args_.cluster_id,
+                     "Cluster id: servers of another cluster refuse the call");
+  CLI::App* list = Command(*member, "list", "Show members as their leader sees them", [this] {
+    return listed_group_->count() > 0 ? Members().List(gid_) : Members().ListAll();
+  });
+  listed_group_ = list->add_option("gid", gid_, "Group; 0: meta; without it: all");
+  CLI::App* add = AddMemberCommand(
+      *member, "add", "Add a server as a learner, which votes as soon as it has caught up",
+      [this] { return Members().Add(gid_, address_); });
+  add->add_option("server", address_, kNewServer)->required()->check(kAddresses);
+  CLI::App* replace =
+      AddMemberCommand(*member, "replace",
+                       "Add a server as a learner, which takes a member's place in one step when "
+                       "it has caught up; for members that are dead, damaged or wiped",
+                       [this] { return Members().Replace(gid_, member_, address_); });
+  replace->add_option("member", member_, kMember)->required();
+  replace->add_option("server", address_, kNewServer)->required()->check(kAddresses);
+  for (CLI::App* command : {add, replace}) {
+    command->add_flag("--wait", member_args_.wait, "Until the new member votes, or --timeout");
+  }
+  AddMemberCommand(*member, "remove", "Remove a member; its server is to be stopped then",
+                   [this] { return Members().Remove(gid_, member_); })
+      ->add_option("member", member_, kMember)
+      ->required();
+  CLI::App* update =
+      AddMemberCommand(*member, "update", "Say that a member's server is at another address now",
+                       [this] { return Members().Update(gid_, member_, address_); });
+  update->add_option("member", member_, kMember)->required();
+  update->add_option("server", address_, "host:port where its server runs, on its directory")
+      ->required()
+      ->check(kAddresses);
 }
 
 void Cli::AddMaintenance(CLI::App& app) {

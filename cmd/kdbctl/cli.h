@@ -11,6 +11,7 @@
 #include "pkg/ctl/cluster.h"
 #include "pkg/ctl/demo.h"
 #include "pkg/ctl/kv_commands.h"
+#include "pkg/ctl/member_commands.h"
 
 namespace kdb {
 
@@ -28,9 +29,14 @@ class Cli {
   void AddDemo(CLI::App& app);
   void AddShard(CLI::App& app);
   void AddMaintenance(CLI::App& app);
+  void AddMembers(CLI::App& app);
+  // All but list name their group.
+  CLI::App* AddMemberCommand(CLI::App& member, const std::string& name, const std::string& help,
+                             Action action);
   void AddKv(CLI::App& app);
 
   ctl::ClusterOptions ClusterOptions() const;
+  ctl::MemberCommands Members() const { return {ClusterOptions(), member_args_}; }
   ctl::KvCommands Kv() const;
 
   Action action_;
@@ -45,6 +51,8 @@ class Cli {
   uint64_t gid_ = 0;
   uint64_t member_ = 0;
   std::string servers_, slots_, address_, level_;
+  ctl::MemberArgs member_args_;
+  CLI::Option* listed_group_ = nullptr;
   std::string key_, value_;
   uint64_t ttl_ms_ = 0;
   ctl::ScanArgs scan_;

@@ -96,4 +96,5 @@ def snapshot(test):
     test.summary.update(rounds=test.args.rounds, load=summary)
 
 
-run(snapshot, lambda parser: parser.add_argument("--rounds", type=int, default=3))
+if __name__ == "__main__":
+    run(snapshot, lambda parser: parser.add_argument("--rounds", type=int, default=3))

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pkg/base/status.h"
+#include "pkg/raftnode/not_leader.h"
 #include "pkg/rpc/channel.h"
 
 namespace kdb::meta {
@@ -17,7 +18,7 @@ grpc::ServerUnaryReactor* AdminService::RunOn(grpc::CallbackServerContext* conte
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto task = [reactor, context, body = std::move(body)] {
     absl::Status status = body();
-    if (!status.ok()) rpc::SetLeaderHint(*context, LeaderOf(status));
+    if (!status.ok()) rpc::SetLeaderHint(*context, raftnode::LeaderOf(status));
     reactor->Finish(rpc::ToGrpc(status));
   };
   if (!parts_.calls.Post(std::move(task))) {
@@ -29,6 +30,12 @@ grpc::ServerUnaryReactor* AdminService::RunOn(grpc::CallbackServerContext* conte
 std::optional<raft::RaftStatus> AdminService::FillStatus(shardpb::StatusReply*) const {
   absl::StatusOr<raft::RaftStatus> status = parts_.log.Status();
   return status.ok() ? std::optional(*status) : std::nullopt;
+}
+
+std::shared_ptr<raftnode::MemberKeeper> AdminService::keeper() const {
+  auto member = parts_.member.Use();
+  if (member == nullptr) return nullptr;
+  return {member, &member->keeper()};
 }
 
 grpc::ServerUnaryReactor* AdminService::AcceptBirth(grpc::CallbackServerContext* context,

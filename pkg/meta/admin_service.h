@@ -8,7 +8,9 @@
 
 #include "pkg/meta/catalog_log.h"
 #include "pkg/meta/founding.h"
+#include "pkg/meta/group_member.h"
 #include "pkg/meta/worker_pool.h"
+#include "pkg/raftnode/member_slot.h"
 #include "pkg/rpc/member_admin.h"
 
 namespace kdb::meta {
@@ -20,6 +22,7 @@ class AdminService final : public rpc::MemberAdmin {
     Founding& founding;
     CatalogLog& log;
     StateHub& hub;
+    const raftnode::MemberSlot<GroupMember>& member;
     WorkerPool& calls;
   };
   AdminService(const raftnode::DataDirectory& directory, const std::string& version,
@@ -41,6 +44,7 @@ class AdminService final : public rpc::MemberAdmin {
 
  private:
   std::optional<raft::RaftStatus> FillStatus(shardpb::StatusReply*) const override;
+  std::shared_ptr<raftnode::MemberKeeper> keeper() const override;
   template <typename Body>
   grpc::ServerUnaryReactor* RunOn(grpc::CallbackServerContext* context, Body body);
 

@@ -6,13 +6,11 @@
 #include <memory>
 #include <utility>
 
-#include "absl/strings/cord.h"
 #include "pkg/base/status.h"
+#include "pkg/raftnode/not_leader.h"
 
 namespace kdb::meta {
 namespace {
-
-constexpr char kLeaderPayload[] = "kdb-leader";
 
 // The value of a callback that runs on another thread; the callback may come after the wait was
 // given up.
@@ -25,21 +23,6 @@ T WaitFor(std::future<T> future, SteadyTime deadline, const char* what) {
 absl::Status Passive() { return absl::UnavailableError("this meta server is not bootstrapped"); }
 
 }  // namespace
-
-absl::Status NotLeader(const std::string& leader_address) {
-  if (leader_address.empty()) {
-    return absl::UnavailableError("the meta group has no leader that this server knows");
-  }
-  absl::Status status = absl::FailedPreconditionError(
-      fmt::format("not the leader of the meta group: {} is", leader_address));
-  status.SetPayload(kLeaderPayload, absl::Cord(leader_address));
-  return status;
-}
-
-std::string LeaderOf(const absl::Status& status) {
-  auto payload = status.GetPayload(kLeaderPayload);
-  return payload ? std::string(*payload) : "";
-}
 
 absl::Status CatalogLog::With(absl::FunctionRef<void(raftnode::RaftNode&)> use) const {
   raftnode::RaftNode* node;
@@ -85,7 +68,8 @@ absl::Status CatalogLog::CheckLeader() const {
 }
 
 absl::Status CatalogLog::NotLeaderLocked() const {
-  return NotLeader(group_ == nullptr ? "" : group_->LeaderAddress());
+  return raftnode::NotLeader(raftnode::GroupName(0),
+                             group_ == nullptr ? "" : group_->LeaderAddress());
 }
 
 absl::StatusOr<raft::RaftStatus> CatalogLog::Status() const {

@@ -15,11 +15,6 @@
 
 namespace kdb::meta {
 
-// FAILED_PRECONDITION with the leader's address for LeaderOf; UNAVAILABLE when no leader is known.
-absl::Status NotLeader(const std::string& leader_address);
-// The address in an error of NotLeader; empty in others.
-std::string LeaderOf(const absl::Status& status);
-
 // Thread-safe.
 class CatalogLog {
  public:
@@ -33,7 +28,7 @@ class CatalogLog {
   Leadership leadership() const;
   bool IsLeader() const { return leadership().role == raft::Role::kLeader; }
   raft::NodeId self() const;
-  // OK on the leader, else NotLeader.
+  // OK on the leader, else raftnode::NotLeader.
   absl::Status CheckLeader() const;
   absl::StatusOr<raft::RaftStatus> Status() const;
 

@@ -67,6 +67,8 @@ class Rules {
         return SlotsOwned(command.slots_owned());
       case metalog::Command::kReportLeader:
         return ReportLeader(command.report_leader());
+      case metalog::Command::kReportMembers:
+        return ReportMembers(command.report_members());
       case metalog::Command::kRaiseLevel:  // not the catalog's: CatalogState
       case metalog::Command::KIND_NOT_SET:
         break;
@@ -274,6 +276,22 @@ class Rules {
     if (command.term() <= group->leader_term()) return Ok();
     group->set_leader(command.leader());
     group->set_leader_term(command.term());
+    return Changed();
+  }
+
+  // The group's own log says who its members are: nothing here may contradict it.
+  absl::Status ReportMembers(const metalog::ReportMembers& command) {
+    catalog::Group* group = MutableGroup(state_, command.gid());
+    if (group == nullptr) return NoSuchGroup(command.gid());
+    if (group->state() == catalog::Group::REGISTERED) {
+      return absl::FailedPreconditionError(fmt::format("group {} is not born", command.gid()));
+    }
+    if (command.members().empty()) {
+      return absl::InvalidArgumentError(fmt::format("group {} without members", command.gid()));
+    }
+    if (command.index() <= group->members_index()) return Ok();
+    group->set_members_index(command.index());
+    group->mutable_members()->CopyFrom(command.members());
     return Changed();
   }
 

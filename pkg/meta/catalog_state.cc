@@ -107,7 +107,7 @@ absl::Status CatalogState::Apply(std::span<const raftnode::CommittedEntry> entri
     staged.results.push_back(std::move(result));
     staged.applied.index = entry.index;
     staged.applied.term = entry.term;
-    if (committed.membership != nullptr) staged.applied.membership = *committed.membership;
+    if (committed.membership != nullptr) Follow(*committed.membership, entry.index, &staged);
   }
   KDB_RETURN_IF_ERROR(Write(staged));
   applied_ = std::move(staged.applied);
@@ -121,8 +121,25 @@ absl::Status CatalogState::Apply(std::span<const raftnode::CommittedEntry> entri
   return absl::OkStatus();
 }
 
-absl::StatusOr<Payload> CatalogState::Execute(const raft::Entry& entry, Staged* staged) const {
+void CatalogState::MakeCopy(Staged* staged) const {
   if (staged->state == nullptr) staged->state = std::make_shared<metalog::State>(*state_);
+}
+
+// Who watches the catalog finds the meta servers by it.
+void CatalogState::Follow(const raftnode::Membership& membership, raft::Index index,
+                          Staged* staged) const {
+  MakeCopy(staged);
+  staged->applied.membership = membership;
+  catalog::Catalog* catalog = staged->state->mutable_catalog();
+  catalog->set_version(index);
+  catalog::Group* meta = catalog->mutable_meta();
+  meta->set_members_index(membership.index);
+  meta->clear_members();
+  for (const auto& [_, member] : membership.members) *meta->add_members() = member;
+}
+
+absl::StatusOr<Payload> CatalogState::Execute(const raft::Entry& entry, Staged* staged) const {
+  MakeCopy(staged);
   const uint64_t version = staged->state->catalog().version();
   metalog::Command command;
   if (!command.ParseFromArray(entry.data.view().data(), static_cast<int>(entry.data.size()))) {

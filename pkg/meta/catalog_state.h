@@ -57,6 +57,9 @@ class CatalogState final : public raftnode::StateMachine {
   CatalogState(storage::Engine& engine, OnChange on_change, uint32_t known_level);
 
   absl::Status Load(const catalog::BirthCertificate& birth);
+  void MakeCopy(Staged* staged) const;
+  // The meta group's members changed at `index`.
+  void Follow(const raftnode::Membership& membership, raft::Index index, Staged* staged) const;
   absl::StatusOr<Payload> Execute(const raft::Entry& entry, Staged* staged) const;
   absl::Status CheckKnown(const metalog::Command& command, raft::Index index) const;
   absl::Status Write(const Staged& staged);

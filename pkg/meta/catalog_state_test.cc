@@ -46,6 +46,11 @@ std::vector<raftnode::CommittedEntry> SampleLog() {
   change.entry.type = raft::EntryType::kConfChange;
   raftnode::Membership members = raftnode::BirthMembership(MetaBirth());
   members.conf.learners = {4};
+  members.index = change.entry.index;
+  members.members[4].set_id(4);
+  members.members[4].set_uuid("m4");
+  members.members[4].set_address("10.0.0.4:8088");
+  members.members[4].set_role(catalog::Member::LEARNER);
   change.membership = std::make_shared<const raftnode::Membership>(members);
   log.push_back(change);
   return log;
@@ -88,7 +93,11 @@ TEST_F(CatalogStateTest, GivesOneResultPerEntryAndPublishesChanges) {
   EXPECT_TRUE(results[11].empty());
   EXPECT_EQ((*state)->applied().index, log.size());
   EXPECT_EQ((*state)->applied().membership.conf.learners, std::vector<raft::NodeId>{4});
-  EXPECT_EQ(published_, 10u);
+  // A change of meta's own members is one of the catalog.
+  EXPECT_EQ(published_, log.size());
+  EXPECT_THAT(StateText(*(*state)->state()),
+              HasSubstr("meta 1=10.0.0.1:8088/m1 2=10.0.0.2:8088/m2 3=10.0.0.3:8088/m3 "
+                        "4=10.0.0.4:8088/m4(learner) since 12\n"));
   EXPECT_EQ(publications_, 1);
 
   // A no-op is applied and publishes nothing.

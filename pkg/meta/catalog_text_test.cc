@@ -33,12 +33,16 @@ class Words {
   const std::string& kind() const { return kind_; }
   const std::string& Text(const std::string& key) { return values_[key]; }
   uint64_t Number(const std::string& key) { return std::stoull(Text(key)); }
-  // Ids from 1 in the order given.
+  // "id@address/uuid"; without ids they count from 1 in the order given.
   void Servers(google::protobuf::RepeatedPtrField<catalog::Member>* members) {
-    for (const std::string& server : Split(Text("servers"), ',')) {
+    for (std::string server : Split(Text("servers"), ',')) {
       catalog::Member* member = members->Add();
-      size_t slash = server.find('/');
       member->set_id(static_cast<uint64_t>(members->size()));
+      if (size_t at = server.find('@'); at != std::string::npos) {
+        member->set_id(std::stoull(server.substr(0, at)));
+        server.erase(0, at + 1);
+      }
+      size_t slash = server.find('/');
       member->set_address(server.substr(0, slash));
       member->set_uuid(server.substr(slash + 1));
     }
@@ -53,7 +57,9 @@ std::string MembersText(const catalog::Group& group) {
   std::string text;
   for (const catalog::Member& m : group.members()) {
     text += fmt::format(" {}={}/{}", m.id(), m.address(), m.uuid());
+    if (m.role() == catalog::Member::LEARNER) text += "(learner)";
   }
+  if (group.members_index() != 0) text += fmt::format(" since {}", group.members_index());
   return text;
 }
 
@@ -94,6 +100,10 @@ absl::StatusOr<metalog::Command> ParseCommand(const std::string& line) {
     command.mutable_report_leader()->set_gid(words.Number("gid"));
     command.mutable_report_leader()->set_leader(words.Number("member"));
     command.mutable_report_leader()->set_term(words.Number("term"));
+  } else if (kind == "members") {
+    command.mutable_report_members()->set_gid(words.Number("gid"));
+    command.mutable_report_members()->set_index(words.Number("index"));
+    words.Servers(command.mutable_report_members()->mutable_members());
   } else {
     return absl::InvalidArgumentError(fmt::format("unknown command: {}", line));
   }
@@ -110,6 +120,9 @@ std::string StateText(const metalog::State& state) {
   const catalog::Catalog& catalog = state.catalog();
   std::string text =
       fmt::format("cluster {} version {}\n", catalog.cluster_id(), catalog.version());
+  if (catalog.meta().members_index() != 0) {
+    text += fmt::format("meta{}\n", MembersText(catalog.meta()));
+  }
   for (const catalog::Group& group : catalog.groups()) {
     text += fmt::format("group {} {}{}", group.gid(), catalog::Group::State_Name(group.state()),
                         MembersText(group));

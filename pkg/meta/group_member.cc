@@ -36,6 +36,7 @@ GroupMember::~GroupMember() {
   }
   if (streams_ != nullptr) streams_->Close();
   if (snapshots_ != nullptr) snapshots_->Close();
+  if (keeper_ != nullptr) keeper_->Close();
   links_.log.Detach();
   // Before its roles: it waits for what runs on them.
   node_.reset();
@@ -66,6 +67,7 @@ absl::Status GroupMember::Open(const Options& options) {
                                   threads_.With(links_.loop), *machine_, streams_->transport(),
                                   *this, env_.clock, Random(env_.seed ^ self_.id), env_.metrics));
   group_.SetReplayTarget(node_->Status().commit);
+  keeper_ = std::make_unique<raftnode::MemberKeeper>(ForKeeper(raft));
   links_.log.Attach(&group_, node_.get());
   links_.hub.Poke();  // leadership may have changed before calls could see it
   streams_->Open(group_, *node_);
@@ -82,6 +84,17 @@ rpc::SnapshotEnvironment GroupMember::ForSnapshots() {
           .engine = *engine_,
           .logger = env_.logger,
           .metrics = env_.metrics};
+}
+
+raftnode::MemberKeeper::Parts GroupMember::ForKeeper(const raftnode::Options& raft) {
+  return {.birth = birth_,
+          .node = *node_,
+          .group = group_,
+          .newcomers = links_.newcomers,
+          .executor = *threads_.members,
+          .clock = env_.clock,
+          .logger = env_.logger,
+          .election_timeout = raft.tick * raft.election_ticks};
 }
 
 void GroupMember::OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) {

@@ -19,6 +19,7 @@
 #include "pkg/obs/metrics.h"
 #include "pkg/raftnode/group_view.h"
 #include "pkg/raftnode/identity.h"
+#include "pkg/raftnode/member_keeper.h"
 #include "pkg/raftnode/raft_node.h"
 #include "pkg/raftnode/role_threads.h"
 #include "pkg/rpc/member_streams.h"
@@ -53,6 +54,7 @@ class GroupMember final : private raftnode::Observer {
     StateHub& hub;
     rpc::RaftService& raft_service;
     rpc::SnapshotService& snapshot_service;
+    raftnode::Newcomers& newcomers;
     net::Loop& loop;  // of all connections; runs the raft role
     // This member is to be stopped and started again: the start installs what it has fetched. Must
     // not block.
@@ -69,12 +71,14 @@ class GroupMember final : private raftnode::Observer {
   ~GroupMember() override;
 
   const raftnode::GroupView& group() const { return group_; }
+  raftnode::MemberKeeper& keeper() { return *keeper_; }
 
  private:
   GroupMember(const Environment& env, const raftnode::Identity& identity, Links links);
 
   absl::Status Open(const Options& options);
   rpc::SnapshotEnvironment ForSnapshots();
+  raftnode::MemberKeeper::Parts ForKeeper(const raftnode::Options& raft);
 
   void OnLeadership(raft::Role role, raft::Term term, raft::NodeId leader) override;
   void OnPeerClock(raft::NodeId, int64_t) override {}  // the catalog has no log time
@@ -97,6 +101,7 @@ class GroupMember final : private raftnode::Observer {
   raftnode::RoleThreads threads_;
   std::unique_ptr<rpc::SnapshotStreams> snapshots_;
   std::unique_ptr<raftnode::RaftNode> node_;
+  std::unique_ptr<raftnode::MemberKeeper> keeper_;  // outlives the node
 };
 
 }  // namespace kdb::meta

@@ -8,6 +8,7 @@
 
 #include "pkg/meta/test_cluster_test.h"
 #include "pkg/net/listener.h"
+#include "pkg/rpc/newcomers.h"
 #include "pkg/storage/memory_engine.h"
 
 namespace kdb::meta {
@@ -44,7 +45,8 @@ class Host {
   std::string address() const { return "127.0.0.1:" + std::to_string(listener_->port()); }
 
   void Start(const catalog::BirthCertificate& birth) {
-    GroupMember::Links links{log, hub, raft_, snapshots_, loop_, [this] { fetched = true; }};
+    GroupMember::Links links{
+        log, hub, raft_, snapshots_, newcomers_, loop_, [this] { fetched = true; }};
     auto member = GroupMember::Start(
         options_, env_, {.kind = raftnode::ServerKind::kMeta, .uuid = UuidOf(id_), .birth = birth},
         links);
@@ -72,6 +74,7 @@ class Host {
       .on_fatal = [](const absl::Status& status) { ADD_FAILURE() << status; },
       .seed = SystemSeed()};
   GroupMember::Options options_;
+  rpc::AdminNewcomers newcomers_;
   net::Loop loop_{"raft"};
   rpc::RaftService raft_;
   rpc::SnapshotService snapshots_;

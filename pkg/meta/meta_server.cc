@@ -9,6 +9,7 @@
 #include "pkg/meta/meta_service.h"
 #include "pkg/obs/admin_http.h"
 #include "pkg/raftnode/quarantine.h"
+#include "pkg/rpc/newcomers.h"
 
 namespace kdb::meta {
 namespace {
@@ -27,7 +28,7 @@ class Server final : public MetaServer {
     reconciler_.Stop();
     // Ends the proposals and reads that calls wait for.
     if (directory_ != nullptr) directory_->Close();
-    StopMember();
+    member_.Take().reset();
     // Cancels watches; waits for the calls, which have just been told to end.
     if (server_ != nullptr) server_->Shutdown();
     long_calls_.reset();
@@ -71,7 +72,6 @@ class Server final : public MetaServer {
   absl::Status Listen();
   absl::Status StartMember(const raftnode::Identity& identity);
   absl::Status OnBorn(const raftnode::Identity& identity);
-  void StopMember();
   void RestartMember(const raftnode::Identity& identity);
 
   const ServerOptions options_;
@@ -89,9 +89,9 @@ class Server final : public MetaServer {
   net::Loop loop_{"raft"};
   std::optional<rpc::RaftService> raft_service_;
   rpc::SnapshotService snapshot_service_;
+  rpc::AdminNewcomers newcomers_;
 
-  mutable Mutex mu_;
-  std::unique_ptr<GroupMember> member_ ABSL_GUARDED_BY(mu_);  // from birth on
+  raftnode::MemberSlot<GroupMember> member_;  // from birth on
 
   std::unique_ptr<WorkerPool> long_calls_, short_calls_;
   std::optional<MetaService> meta_service_;
@@ -106,7 +106,7 @@ absl::Status Server::Listen() {
   meta_service_.emplace(
       MetaService::Parts{*founding_, operations_, probe_, log_, hub_, *long_calls_, *short_calls_});
   admin_service_.emplace(*directory_, options_.version, env_.logger,
-                         AdminService::Parts{*founding_, log_, hub_, *short_calls_});
+                         AdminService::Parts{*founding_, log_, hub_, member_, *short_calls_});
   auto raft = [this](auto connection) { return raft_service_->Open(connection->peer()); };
   auto snapshots = [this](auto connection) { return snapshot_service_.Open(connection); };
   KDB_ASSIGN_OR_RETURN(
@@ -124,12 +124,12 @@ absl::Status Server::StartMember(const raftnode::Identity& identity) {
   auto restart = [this] {
     directory_->RestartLater([this](const raftnode::Identity& self) { RestartMember(self); });
   };
-  KDB_ASSIGN_OR_RETURN(auto member, GroupMember::Start(options, member_env_, identity,
-                                                       {log_, hub_, *raft_service_,
-                                                        snapshot_service_, loop_, restart}));
+  KDB_ASSIGN_OR_RETURN(
+      auto member, GroupMember::Start(options, member_env_, identity,
+                                      {log_, hub_, *raft_service_, snapshot_service_, newcomers_,
+                                       loop_, restart}));
   reconciler_.Start(*identity.birth);
-  MutexLock lock(mu_);
-  member_ = std::move(member);
+  member_.Set(std::move(member));
   return absl::OkStatus();
 }
 
@@ -142,23 +142,15 @@ absl::Status Server::OnBorn(const raftnode::Identity& identity) {
   return status;
 }
 
-void Server::StopMember() {
-  std::unique_ptr<GroupMember> member;
-  {
-    MutexLock lock(mu_);
-    member = std::move(member_);
-  }
-}
-
 void Server::RestartMember(const raftnode::Identity& identity) {
-  StopMember();
+  member_.Take().reset();
   if (absl::Status started = StartMember(identity); !started.ok()) OnMemberFailed(started);
 }
 
 void Server::OnMemberFailed(const absl::Status& why) {
   auto stop = [this] {
     TellQuarantine();
-    StopMember();
+    member_.Take().reset();
   };
   directory_->Fail(why, stop, env_.on_fatal);
 }
@@ -172,18 +164,18 @@ absl::Status Server::Ready() const {
   if (!directory_->identity().birth) {
     return absl::UnavailableError("passive: this meta server is not bootstrapped");
   }
-  MutexLock lock(mu_);
-  if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
+  auto member = member_.Use();
+  if (member == nullptr) return absl::UnavailableError("the log is being opened");
   KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, log_.Status());
-  return member_->group().Ready(status, options_.max_apply_lag);
+  return member->group().Ready(status, options_.max_apply_lag);
 }
 
 absl::Status Server::Started() const {
   if (!directory_->identity().birth || !directory_->Quarantined().ok()) return absl::OkStatus();
-  MutexLock lock(mu_);
-  if (member_ == nullptr) return absl::UnavailableError("the log is being opened");
+  auto member = member_.Use();
+  if (member == nullptr) return absl::UnavailableError("the log is being opened");
   KDB_ASSIGN_OR_RETURN(raft::RaftStatus status, log_.Status());
-  return member_->group().Started(status);
+  return member->group().Started(status);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "pkg/base/status.h"
 #include "pkg/meta/watch_stream.h"
+#include "pkg/raftnode/not_leader.h"
 #include "pkg/rpc/channel.h"
 
 namespace kdb::meta {
@@ -23,7 +24,7 @@ SteadyTime DeadlineOf(const grpc::CallbackServerContext& context) {
 
 void Finish(grpc::ServerUnaryReactor& reactor, grpc::CallbackServerContext& context,
             const absl::Status& status) {
-  if (!status.ok()) rpc::SetLeaderHint(context, LeaderOf(status));
+  if (!status.ok()) rpc::SetLeaderHint(context, raftnode::LeaderOf(status));
   reactor.Finish(rpc::ToGrpc(status));
 }
 
@@ -93,6 +94,22 @@ grpc::ServerUnaryReactor* MetaService::TransferLeader(grpc::CallbackServerContex
                                                       metapb::TransferLeaderReply*) {
   return RunOn(parts_.long_calls, context, [this, request](SteadyTime deadline) {
     return parts_.operations.TransferLeader(*request, deadline);
+  });
+}
+
+grpc::ServerUnaryReactor* MetaService::ChangeMembers(grpc::CallbackServerContext* context,
+                                                     const memberpb::ChangeMembersRequest* request,
+                                                     memberpb::ChangeMembersReply* reply) {
+  return RunOn(parts_.long_calls, context, [this, request, reply](SteadyTime deadline) {
+    return parts_.operations.ChangeMembers(*request, deadline, reply);
+  });
+}
+
+grpc::ServerUnaryReactor* MetaService::ListMembers(grpc::CallbackServerContext* context,
+                                                   const memberpb::ListMembersRequest* request,
+                                                   memberpb::ListMembersReply* reply) {
+  return RunOn(parts_.long_calls, context, [this, request, reply](SteadyTime deadline) {
+    return parts_.operations.ListMembers(*request, deadline, reply);
   });
 }
 

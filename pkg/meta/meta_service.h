@@ -53,6 +53,12 @@ class MetaService final : public metapb::Meta::CallbackService {
   grpc::ServerUnaryReactor* TransferLeader(grpc::CallbackServerContext* context,
                                            const metapb::TransferLeaderRequest* request,
                                            metapb::TransferLeaderReply* reply) override;
+  grpc::ServerUnaryReactor* ChangeMembers(grpc::CallbackServerContext* context,
+                                          const memberpb::ChangeMembersRequest* request,
+                                          memberpb::ChangeMembersReply* reply) override;
+  grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
+                                        const memberpb::ListMembersRequest* request,
+                                        memberpb::ListMembersReply* reply) override;
   grpc::ServerUnaryReactor* Report(grpc::CallbackServerContext* context,
                                    const metapb::ReportRequest* request,
                                    metapb::ReportReply* reply) override;

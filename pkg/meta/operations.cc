@@ -7,14 +7,24 @@
 
 #include "pkg/base/status.h"
 #include "pkg/meta/catalog_rules.h"
+#include "pkg/raftnode/membership.h"
+#include "pkg/rpc/ask_leader.h"
 
 namespace kdb::meta {
 namespace {
 
 constexpr std::chrono::milliseconds kIdentifyTimeout{1000};
 constexpr std::chrono::milliseconds kTransferTimeout{5000};
+// Of one server: it asks the new one who it is, for a second at most, and waits for the commit.
+constexpr std::chrono::milliseconds kMembersTimeout{2000};
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+std::chrono::milliseconds Within(std::chrono::milliseconds timeout, SteadyTime deadline) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return std::clamp(left, std::chrono::milliseconds(0), timeout);
+}
 
 bool SameAddresses(const catalog::Group& group, const std::vector<std::string>& addresses) {
   std::vector<std::string> registered = AddressesOf(group);
@@ -26,6 +36,48 @@ absl::Status OtherServers(const catalog::Group& group) {
   return absl::FailedPreconditionError(fmt::format("group {} is registered with other servers: {}",
                                                    group.gid(),
                                                    fmt::join(AddressesOf(group), ",")));
+}
+
+absl::Status NoSuchGroup(const catalog::Catalog& catalog, uint64_t gid) {
+  std::vector<uint64_t> known;
+  for (const catalog::Group& group : catalog.groups()) known.push_back(group.gid());
+  return absl::NotFoundError(
+      known.empty()
+          ? fmt::format("there is no group {}: no group was registered yet", gid)
+          : fmt::format("there is no group {}: the groups are {}", gid, fmt::join(known, ",")));
+}
+
+// Where the member is to be that the call adds or moves; empty when it does neither.
+std::string NewAddress(const memberpb::ChangeMembersRequest& request) {
+  switch (request.change_case()) {
+    case memberpb::ChangeMembersRequest::kAdd:
+      return request.add().address();
+    case memberpb::ChangeMembersRequest::kReplace:
+      return request.replace().address();
+    case memberpb::ChangeMembersRequest::kUpdate:
+      return request.update().address();
+    default:
+      return "";
+  }
+}
+
+// It is not that of another group's member. The group itself knows its own.
+absl::Status CheckAddress(const catalog::Catalog& catalog,
+                          const memberpb::ChangeMembersRequest& request) {
+  const std::string address = NewAddress(request);
+  std::vector<const catalog::Group*> others = {&catalog.meta()};
+  for (const catalog::Group& group : catalog.groups()) others.push_back(&group);
+  for (const catalog::Group* group : others) {
+    if (group->gid() == request.gid()) continue;
+    for (const catalog::Member& member : group->members()) {
+      if (member.address() != address) continue;
+      return absl::FailedPreconditionError(
+          fmt::format("{} is the address of member {} of {}: a server is a member of one group; "
+                      "nothing was changed",
+                      address, member.id(), raftnode::GroupName(group->gid())));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -123,6 +175,52 @@ absl::Status Operations::TransferLeader(const metapb::TransferLeaderRequest& req
   return admin_.TransferLeader(leader, request.target(), kTransferTimeout, &hint);
 }
 
+absl::StatusOr<std::vector<std::string>> Operations::MembersOf(const metalog::State& state,
+                                                               const std::string& cluster_id,
+                                                               uint64_t gid) const {
+  const catalog::Catalog& catalog = state.catalog();
+  if (!cluster_id.empty() && cluster_id != catalog.cluster_id()) {
+    return absl::FailedPreconditionError(
+        fmt::format("this is cluster {}, not {}: ask the meta servers of that one; nothing was "
+                    "changed",
+                    catalog.cluster_id(), cluster_id));
+  }
+  const catalog::Group* group = gid == 0 ? &catalog.meta() : FindGroup(state, gid);
+  if (group == nullptr) return NoSuchGroup(catalog, gid);
+  if (group->state() == catalog::Group::REGISTERED) {
+    return absl::FailedPreconditionError(fmt::format(
+        "group {} is registered, and has not joined: it has no members yet; join it first", gid));
+  }
+  std::vector<std::string> addresses = AddressesOf(*group);
+  addresses.insert(addresses.begin(), AddressOf(*group, gid == 0 ? log_.self() : group->leader()));
+  return addresses;
+}
+
+absl::Status Operations::ChangeMembers(const memberpb::ChangeMembersRequest& request,
+                                       SteadyTime deadline, memberpb::ChangeMembersReply* reply) {
+  KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
+  KDB_ASSIGN_OR_RETURN(std::vector<std::string> members,
+                       MembersOf(*state, request.cluster_id(), request.gid()));
+  KDB_RETURN_IF_ERROR(CheckAddress(state->catalog(), request));
+  memberpb::ChangeMembersRequest named = request;
+  named.set_cluster_id(state->catalog().cluster_id());
+  return rpc::AskLeader(members, [&](const std::string& address, std::string* hint) {
+    return admin_.ChangeMembers(address, named, Within(kMembersTimeout, deadline), reply, hint);
+  });
+}
+
+absl::Status Operations::ListMembers(const memberpb::ListMembersRequest& request,
+                                     SteadyTime deadline, memberpb::ListMembersReply* reply) {
+  KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
+  KDB_ASSIGN_OR_RETURN(std::vector<std::string> members,
+                       MembersOf(*state, request.cluster_id(), request.gid()));
+  memberpb::ListMembersRequest named = request;
+  named.set_cluster_id(state->catalog().cluster_id());
+  return rpc::AskLeader(members, [&](const std::string& address, std::string* hint) {
+    return admin_.ListMembers(address, named, Within(kMembersTimeout, deadline), reply, hint);
+  });
+}
+
 absl::StatusOr<uint64_t> Operations::Report(const metapb::ReportRequest& request,
                                             SteadyTime deadline) {
   KDB_RETURN_IF_ERROR(log_.CheckLeader());
@@ -133,6 +231,16 @@ absl::StatusOr<uint64_t> Operations::Report(const metapb::ReportRequest& request
   }
   const catalog::Group* group = FindGroup(*state, request.gid());
   // Once a second from every group: only a change is worth a log entry.
+  if (group != nullptr && request.members_index() > group->members_index()) {
+    metalog::Command command;
+    metalog::ReportMembers* report = command.mutable_report_members();
+    report->set_gid(request.gid());
+    report->set_index(request.members_index());
+    report->mutable_members()->CopyFrom(request.members());
+    KDB_RETURN_IF_ERROR(log_.Propose(command, deadline).status());
+    state = hub_.Latest();
+    group = FindGroup(*state, request.gid());
+  }
   if (group != nullptr && request.term() <= group->leader_term()) return state->catalog().version();
   metalog::Command command;
   command.mutable_report_leader()->set_gid(request.gid());

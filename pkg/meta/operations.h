@@ -27,6 +27,11 @@ class Operations {
   absl::Status Leave(const metapb::LeaveRequest& request, SteadyTime deadline);
   absl::Status Move(const metapb::MoveRequest& request, SteadyTime deadline);
   absl::Status TransferLeader(const metapb::TransferLeaderRequest& request, SteadyTime deadline);
+  // Handed on to the group's leader, with its errors (proto/member.proto).
+  absl::Status ChangeMembers(const memberpb::ChangeMembersRequest& request, SteadyTime deadline,
+                             memberpb::ChangeMembersReply* reply);
+  absl::Status ListMembers(const memberpb::ListMembersRequest& request, SteadyTime deadline,
+                           memberpb::ListMembersReply* reply);
   // The catalog's version.
   absl::StatusOr<uint64_t> Report(const metapb::ReportRequest& request, SteadyTime deadline);
 
@@ -39,6 +44,11 @@ class Operations {
   absl::Status RegisterServers(uint64_t gid, const std::vector<std::string>& addresses,
                                SteadyTime deadline);
   absl::Status DecideBirth(uint64_t gid, SteadyTime deadline);
+  // Where the group's members are, the one that is said to lead first. NOT_FOUND,
+  // FAILED_PRECONDITION: it has none, or is of another cluster.
+  absl::StatusOr<std::vector<std::string>> MembersOf(const metalog::State& state,
+                                                     const std::string& cluster_id,
+                                                     uint64_t gid) const;
   // Waits while this server leads; a time-out says what troubles the group.
   absl::Status WaitForGroup(uint64_t gid, SteadyTime deadline, const char* what,
                             absl::FunctionRef<bool(const metalog::State&)> condition);

@@ -77,7 +77,7 @@ bool Reconciler::WaitForWork(bool done) {
 }
 
 bool Reconciler::Pass(const metalog::State& state) {
-  bool done = DeliverBirth(meta_birth_).ok();
+  bool done = DeliverBirth(meta_birth_, state.catalog().meta()).ok();
   for (const catalog::Group& group : state.catalog().groups()) {
     absl::Status status = ReconcileGroup(state, group);
     if (!status.ok()) {
@@ -98,7 +98,7 @@ bool Reconciler::Pass(const metalog::State& state) {
 absl::Status Reconciler::ReconcileGroup(const metalog::State& state, const catalog::Group& group) {
   const catalog::BirthCertificate* birth = FindBirth(state, group.gid());
   if (birth == nullptr) return absl::OkStatus();  // registered only
-  absl::Status delivered = DeliverBirth(*birth);
+  absl::Status delivered = DeliverBirth(*birth, group);
   auto has_it = std::count_if(told_.begin(), told_.end(),
                               [&](const auto& told) { return told.first == group.gid(); });
   if (2 * has_it > birth->members_size() && group.state() == catalog::Group::BORN) {
@@ -119,13 +119,15 @@ absl::Status Reconciler::ReconcileGroup(const metalog::State& state, const catal
   return delivered;
 }
 
-absl::Status Reconciler::DeliverBirth(const catalog::BirthCertificate& birth) {
+absl::Status Reconciler::DeliverBirth(const catalog::BirthCertificate& birth,
+                                      const catalog::Group& group) {
   std::vector<uint64_t> ids;
   std::vector<std::string> addresses;
   for (const catalog::Member& member : birth.members()) {
-    if (told_.contains({birth.gid(), member.id()})) continue;
+    const std::string address = AddressOf(group, member.id());
+    if (address.empty() || told_.contains({birth.gid(), member.id()})) continue;
     ids.push_back(member.id());
-    addresses.push_back(member.address());
+    addresses.push_back(address);
   }
   if (ids.empty()) return absl::OkStatus();
   auto replies = admin_.AcceptBirth(addresses, birth, options_.call_timeout);

@@ -52,8 +52,8 @@ class Reconciler {
   // True when nothing is left to do.
   bool Pass(const metalog::State& state);
   absl::Status ReconcileGroup(const metalog::State& state, const catalog::Group& group);
-  // To the members that are not known to have it.
-  absl::Status DeliverBirth(const catalog::BirthCertificate& birth);
+  // To the members that are not known to have it. Who is no member of `group` any more needs none.
+  absl::Status DeliverBirth(const catalog::BirthCertificate& birth, const catalog::Group& group);
   absl::Status FindLeader(const catalog::Group& group);
   absl::Status DeliverSlots(const std::string& cluster_id, const catalog::Group& group,
                             const metalog::Assignment& assignment);

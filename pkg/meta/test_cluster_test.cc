@@ -90,6 +90,7 @@ grpc::ServerUnaryReactor* FakeKv::Identify(grpc::CallbackServerContext* context,
                                            shardpb::IdentifyReply* reply) {
   MutexLock lock(mu_);
   reply->set_uuid(uuid_);
+  reply->set_program("kdb-kv");
   if (birth_) {
     reply->set_cluster_id(birth_->cluster_id());
     reply->set_gid(birth_->gid());

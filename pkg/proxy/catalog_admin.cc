@@ -37,6 +37,7 @@ class MetaCatalogAdmin final : public CatalogAdmin {
       return meta_.Move(gid, slots, kChangeTimeout);
     });
   }
+  void Learn(const std::vector<std::string>& meta_servers) override { meta_.Learn(meta_servers); }
 
  private:
   static rpc::MetaClientOptions Options(std::vector<std::string> seeds) {

@@ -29,6 +29,8 @@ class CatalogAdmin {
   virtual void Leave(uint64_t gid, Done done) = 0;
   // When the new owner serves the slots.
   virtual void Move(uint64_t gid, std::vector<uint32_t> slots, Done done) = 0;
+  // Where the catalog says that meta's servers are, beside those that were configured.
+  virtual void Learn(const std::vector<std::string>&) {}
 };
 
 // Over gRPC; without seeds every call is UNAVAILABLE. Calls wait for one another: there are few.

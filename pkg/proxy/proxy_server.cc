@@ -176,6 +176,7 @@ void ProxyServerImpl::OnCatalog(const catalog::Catalog& catalog) {
     return;
   }
   for (const auto& thread : threads_) thread->SetCatalog(*table);
+  catalog_->Learn(rpc::MetaServersOf(catalog));
   loaded_.store(true);
 }
 

@@ -19,9 +19,7 @@ std::string_view RoleName(raft::Role role) {
 }
 
 GroupView::GroupView(const catalog::BirthCertificate& birth, raft::NodeId self, obs::Logger logger)
-    : self_(self),
-      name_(birth.gid() == 0 ? "the meta group" : fmt::format("group {}", birth.gid())),
-      logger_(std::move(logger)) {
+    : self_(self), name_(GroupName(birth.gid())), logger_(std::move(logger)) {
   MutexLock lock(mu_);
   membership_ = BirthMembership(birth);
   for (const catalog::Member& m : birth.members()) {

@@ -7,6 +7,7 @@
 
 #include "pkg/base/status.h"
 #include "pkg/raft/conf_change.h"
+#include "pkg/raftnode/not_leader.h"
 
 namespace kdb::raftnode {
 namespace {
@@ -20,7 +21,9 @@ const raft::ProgressStatus* FindProgress(const raft::RaftStatus& status, raft::N
   return nullptr;
 }
 
-absl::Status NotLeader() { return absl::FailedPreconditionError("not the leader"); }
+absl::Status NoAddress() {
+  return absl::InvalidArgumentError("the member's address is missing: host:port");
+}
 
 // The best of the voters that stay.
 raft::NodeId Successor(const Situation& now, const raft::ConfState& after) {
@@ -74,13 +77,15 @@ void MemberKeeper::Close() {
 
 absl::Status MemberKeeper::CheckGroup(const std::string& cluster_id, uint64_t gid) const {
   const catalog::BirthCertificate& here = parts_.birth;
-  if (cluster_id == here.cluster_id() && gid == here.gid()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      fmt::format("this is a member of {} of cluster {}, not of {} of cluster {}",
-                  GroupName(here.gid()), here.cluster_id(), GroupName(gid), cluster_id));
+  const std::string& wanted = cluster_id.empty() ? here.cluster_id() : cluster_id;
+  if (wanted == here.cluster_id() && gid == here.gid()) return absl::OkStatus();
+  return absl::UnimplementedError(fmt::format(
+      "this is a member of {} of cluster {}, not of {} of cluster {}; nothing was changed",
+      GroupName(here.gid()), here.cluster_id(), GroupName(gid), wanted));
 }
 
 void MemberKeeper::Add(const std::string& address, Done done) {
+  if (address.empty()) return done(NoAddress());
   Start(
       address,
       [address](const Situation& now, const Heard& heard) { return PlanAdd(now, address, heard); },
@@ -88,6 +93,7 @@ void MemberKeeper::Add(const std::string& address, Done done) {
 }
 
 void MemberKeeper::Replace(raft::NodeId id, const std::string& address, Done done) {
+  if (address.empty()) return done(NoAddress());
   Start(
       address,
       [id, address](const Situation& now, const Heard& heard) {
@@ -103,6 +109,7 @@ void MemberKeeper::Remove(raft::NodeId id, Done done) {
 }
 
 void MemberKeeper::Update(raft::NodeId id, const std::string& address, Done done) {
+  if (address.empty()) return done(NoAddress());
   Start(
       address,
       [id, address](const Situation& now, const Heard& heard) {
@@ -118,7 +125,7 @@ void MemberKeeper::Start(const std::string& address, Planner planner, Done done)
   }
   auto call = std::make_shared<Call>(calls_, std::move(planner), std::move(done));
   gate_.Post([this, address, call] {
-    if (parts_.node.Status().role != raft::Role::kLeader) return call->Give(NotLeader());
+    if (parts_.node.Status().role != raft::Role::kLeader) return call->Give(NotTheLeader());
     if (!address.empty()) call->heard = parts_.newcomers.Identify(address);
     // Behind it all changes of earlier leaders are known here. Those of this one come from this
     // executor, in order.
@@ -129,6 +136,10 @@ void MemberKeeper::Start(const std::string& address, Planner planner, Done done)
   });
 }
 
+absl::Status MemberKeeper::NotTheLeader() const {
+  return NotLeader(GroupName(parts_.birth.gid()), parts_.group.LeaderAddress());
+}
+
 Situation MemberKeeper::Now() const {
   return {parts_.birth.cluster_id(), parts_.birth.gid(), parts_.group.membership(),
           parts_.node.Status()};
@@ -136,7 +147,7 @@ Situation MemberKeeper::Now() const {
 
 void MemberKeeper::PlanAndPropose(const std::shared_ptr<Call>& call) {
   const Situation now = Now();
-  if (now.status.role != raft::Role::kLeader) return call->Give(NotLeader());
+  if (now.status.role != raft::Role::kLeader) return call->Give(NotTheLeader());
   absl::StatusOr<Plan> plan = call->planner(now, call->heard);
   if (!plan.ok()) return call->Give(Considered(now, plan.status()));
   if (!plan->change.has_value()) return call->Give(plan->id);
@@ -180,9 +191,7 @@ bool MemberKeeper::HandOver(const Situation& now, const Plan& plan) {
 
 absl::StatusOr<MemberKeeper::List> MemberKeeper::Members() const {
   Situation now = Now();
-  if (now.status.role != raft::Role::kLeader) {
-    return NotLeader();
-  }
+  if (now.status.role != raft::Role::kLeader) return NotTheLeader();
   MutexLock lock(mu_);
   return List{std::move(now.membership), std::move(now.status), waits_for_};
 }

@@ -55,7 +55,7 @@ class MemberKeeper {
   void Close();
 
   // The member's id when the change is logged, or was before; errors as of member_plan.h, also
-  // FAILED_PRECONDITION on a node that does not lead, UNAVAILABLE when a repeat of the call makes
+  // NotLeader, INVALID_ARGUMENT without an address, UNAVAILABLE when a repeat of the call makes
   // sense. What follows (catching up, the promotion) shows in List. `done` runs on any thread.
   using Done = absl::AnyInvocable<void(absl::StatusOr<raft::NodeId>)>;
   void Add(const std::string& address, Done done);
@@ -63,7 +63,8 @@ class MemberKeeper {
   void Remove(raft::NodeId id, Done done);
   void Update(raft::NodeId id, const std::string& address, Done done);
 
-  // OK: this is the group that a call is meant for.
+  // OK: this is the group that a call is meant for. UNIMPLEMENTED: it is to be found
+  // elsewhere. An empty cluster id is any.
   absl::Status CheckGroup(const std::string& cluster_id, uint64_t gid) const;
 
   struct List {
@@ -71,10 +72,9 @@ class MemberKeeper {
     raft::RaftStatus status;
     std::map<raft::NodeId, std::string> waits_for;  // what keeps a learner from being a voter
   };
-  // FAILED_PRECONDITION on a node that does not lead.
+  // NotLeader on a node that does not lead.
   absl::StatusOr<List> Members() const;
-  // Empty when it is not known or it is this node.
-  std::string LeaderAddress() const { return parts_.group.LeaderAddress(); }
+  const catalog::BirthCertificate& birth() const { return parts_.birth; }
 
  private:
   using Heard = absl::StatusOr<Newcomer>;
@@ -86,6 +86,7 @@ class MemberKeeper {
   void Start(const std::string& address, Planner planner, Done done);
   void PlanAndPropose(const std::shared_ptr<Call>& call);
   Situation Now() const;
+  absl::Status NotTheLeader() const;
   // True: another one leads soon, and the change is left to it.
   bool HandOver(const Situation& now, const Plan& plan);
 

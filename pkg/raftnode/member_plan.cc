@@ -70,9 +70,8 @@ absl::Status CheckAddressFree(const Situation& now, const std::string& address, 
 
 absl::Status CheckAnswers(const std::string& address, const absl::Status& heard) {
   if (heard.ok()) return absl::OkStatus();
-  return absl::UnavailableError(
-      fmt::format("the server at {} does not answer: start it first; nothing was changed ({})",
-                  address, std::string(heard.message())));
+  return Refuse("the server at {} does not answer: start it first; nothing was changed ({})",
+                address, std::string(heard.message()));
 }
 
 // Its directory is empty, and it would take the group's certificate.
@@ -152,10 +151,6 @@ absl::Status CheckWorthReplacing(const Situation& now, NodeId id) {
 }
 
 }  // namespace
-
-std::string GroupName(uint64_t gid) {
-  return gid == 0 ? "the meta group" : fmt::format("group {}", gid);
-}
 
 bool IsWell(const raft::RaftStatus& status, NodeId id) {
   if (id == status.id) return true;

@@ -37,7 +37,7 @@ struct Plan {
 };
 
 // `heard`: what the server at `address` said of itself. NOT_FOUND: no such member.
-// FAILED_PRECONDITION: not as things are. UNAVAILABLE: the server does not answer.
+// FAILED_PRECONDITION: not as things are.
 absl::StatusOr<Plan> PlanAdd(const Situation& now, const std::string& address,
                              const absl::StatusOr<Newcomer>& heard);
 // The new member takes the place of `id` when it has caught up.
@@ -53,8 +53,6 @@ absl::StatusOr<Plan> PlanPromotion(const Situation& now, raft::NodeId learner);
 // The certificate that lets a later member take part.
 catalog::BirthCertificate CertificateOf(const catalog::BirthCertificate& birth,
                                         const catalog::Member& member);
-// "group 7", "the meta group".
-std::string GroupName(uint64_t gid);
 // The leader hears of it, and it has not lost what it acknowledged.
 bool IsWell(const raft::RaftStatus& status, raft::NodeId id);
 

@@ -126,6 +126,10 @@ absl::StatusOr<Membership> DecodeMembership(std::string_view bytes, const Member
   return membership;
 }
 
+std::string GroupName(uint64_t gid) {
+  return gid == 0 ? "the meta group" : fmt::format("group {}", gid);
+}
+
 std::string Describe(const Membership& membership) {
   const raft::ConfState& conf = membership.conf;
   std::string text = fmt::format("voters {}", fmt::join(conf.voters, ","));

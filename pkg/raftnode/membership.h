@@ -37,6 +37,8 @@ std::string EncodeMembership(const Membership& membership);
 // before members could change (version 1).
 absl::StatusOr<Membership> DecodeMembership(std::string_view bytes, const Membership& birth);
 
+// "group 7", "the meta group".
+std::string GroupName(uint64_t gid);
 // "voters 1,2,3, learner 4 for 2", for logs.
 std::string Describe(const Membership& membership);
 

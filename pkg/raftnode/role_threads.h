@@ -13,7 +13,9 @@ struct RoleThreads {
   std::unique_ptr<Executor> log = NewThreadExecutor("log");
   std::unique_ptr<Executor> apply = NewThreadExecutor("apply");
   std::unique_ptr<Executor> background = NewThreadExecutor("background");
-  std::unique_ptr<Executor> snapshots = NewThreadExecutor("snapshots");  // not a role of the node
+  // Not roles of the node.
+  std::unique_ptr<Executor> snapshots = NewThreadExecutor("snapshots");
+  std::unique_ptr<Executor> members = NewThreadExecutor("members");
 
   Executors With(Executor& raft) const { return {raft, *log, *apply, *background}; }
 };

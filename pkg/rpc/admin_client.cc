@@ -121,6 +121,27 @@ absl::Status AdminClient::OwnSlots(const std::string& address,
   return Named(address, status);
 }
 
+absl::Status AdminClient::ChangeMembers(const std::string& address,
+                                        const memberpb::ChangeMembersRequest& request,
+                                        Timeout timeout, memberpb::ChangeMembersReply* reply,
+                                        std::string* leader_hint) {
+  grpc::ClientContext context;
+  SetTimeout(context, timeout);
+  grpc::Status status = StubOf(address)->ChangeMembers(&context, request, reply);
+  *leader_hint = LeaderHint(context);
+  return Named(address, status);
+}
+
+absl::Status AdminClient::ListMembers(const std::string& address,
+                                      const memberpb::ListMembersRequest& request, Timeout timeout,
+                                      memberpb::ListMembersReply* reply, std::string* leader_hint) {
+  grpc::ClientContext context;
+  SetTimeout(context, timeout);
+  grpc::Status status = StubOf(address)->ListMembers(&context, request, reply);
+  *leader_hint = LeaderHint(context);
+  return Named(address, status);
+}
+
 absl::Status AdminClient::TransferLeader(const std::string& address, uint64_t target,
                                          Timeout timeout, std::string* leader_hint) {
   grpc::ClientContext context;

@@ -31,6 +31,13 @@ class AdminClient {
   // `leader_hint` gets the leader's address when this server knows that it is another.
   absl::Status OwnSlots(const std::string& address, const shardpb::OwnSlotsRequest& request,
                         Timeout timeout, std::string* leader_hint);
+  // At one server; AskLeader finds the right one.
+  absl::Status ChangeMembers(const std::string& address,
+                             const memberpb::ChangeMembersRequest& request, Timeout timeout,
+                             memberpb::ChangeMembersReply* reply, std::string* leader_hint);
+  absl::Status ListMembers(const std::string& address, const memberpb::ListMembersRequest& request,
+                           Timeout timeout, memberpb::ListMembersReply* reply,
+                           std::string* leader_hint);
   absl::Status TransferLeader(const std::string& address, uint64_t target, Timeout timeout,
                               std::string* leader_hint);
   absl::StatusOr<catalog::Catalog> Query(const std::string& address, Timeout timeout);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "pkg/rpc/channel.h"
+#include "pkg/rpc/meta_client.h"
 #include "proto/shard.grpc.pb.h"
 
 namespace kdb::rpc {
@@ -38,17 +39,19 @@ void CatalogWatcher::Refresh() {
 }
 
 void CatalogWatcher::Run() {
-  size_t next = options_.meta_seeds.empty() ? 0 : random_.Uniform(options_.meta_seeds.size());
+  meta_servers_ = options_.meta_seeds;
+  size_t next = meta_servers_.empty() ? 0 : random_.Uniform(meta_servers_.size());
   int failures = 0;
   while (!stopping()) {
     bool answered = false;
-    if (!options_.meta_seeds.empty()) {
-      answered = Watch(options_.meta_seeds[next]);
-      next = (next + 1) % options_.meta_seeds.size();
+    if (!meta_servers_.empty()) {
+      const std::string server = meta_servers_[next % meta_servers_.size()];
+      answered = Watch(server);
+      next = (next + 1) % meta_servers_.size();
     }
     failures = answered ? 0 : failures + 1;
     // A round without an answer: meta is down, or not reachable from here.
-    const int round = static_cast<int>(std::max<size_t>(options_.meta_seeds.size(), 1));
+    const int round = static_cast<int>(std::max<size_t>(meta_servers_.size(), 1));
     if (failures > 0 && failures % round == 0) AskKvServers();
     if (!Pause(failures / round)) return;
   }
@@ -109,6 +112,9 @@ void CatalogWatcher::Take(const catalog::Catalog& catalog, const std::string& fr
   }
   cluster_id_ = catalog.cluster_id();
   version_ = catalog.version();
+  if (!options_.meta_seeds.empty()) {
+    meta_servers_ = WithLearned(options_.meta_seeds, MetaServersOf(catalog));
+  }
   on_catalog_(catalog);
 }
 

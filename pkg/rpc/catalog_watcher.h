@@ -61,6 +61,7 @@ class CatalogWatcher {
   // Of the watcher's thread.
   OnCatalog on_catalog_;
   Random random_;
+  std::vector<std::string> meta_servers_;  // the seeds, then those that the catalog names
   std::string cluster_id_;
   uint64_t version_ = 0;
 

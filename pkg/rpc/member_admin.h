@@ -3,13 +3,16 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "pkg/obs/log.h"
 #include "pkg/raft/raft.h"
 #include "pkg/raftnode/data_directory.h"
+#include "pkg/raftnode/member_keeper.h"
 #include "proto/shard.grpc.pb.h"
 
 namespace kdb::rpc {
@@ -23,6 +26,12 @@ class MemberAdmin : public shardpb::Admin::CallbackService {
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
                                    const shardpb::StatusRequest* request,
                                    shardpb::StatusReply* reply) final;
+  grpc::ServerUnaryReactor* ChangeMembers(grpc::CallbackServerContext* context,
+                                          const memberpb::ChangeMembersRequest* request,
+                                          memberpb::ChangeMembersReply* reply) final;
+  grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
+                                        const memberpb::ListMembersRequest* request,
+                                        memberpb::ListMembersReply* reply) final;
   grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* context,
                                         const shardpb::SetLogLevelRequest* request,
                                         shardpb::SetLogLevelReply* reply) final;
@@ -35,12 +44,21 @@ class MemberAdmin : public shardpb::Admin::CallbackService {
   // of member tells beside it.
   virtual std::optional<raft::RaftStatus> FillStatus(shardpb::StatusReply* reply) const = 0;
 
+  // Of the member that runs here, which is not stopped before the pointer is gone; nullptr: none.
+  virtual std::shared_ptr<raftnode::MemberKeeper> keeper() const = 0;
+  // The cluster whose catalog a passive server has; empty: none.
+  virtual std::string follows() const { return ""; }
+
   // Why no member runs here: FAILED_PRECONDITION.
   absl::Status NoMember() const;
   static grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                                           const absl::Status& status);
 
  private:
+  // UNIMPLEMENTED: no member of this group runs here.
+  absl::StatusOr<std::shared_ptr<raftnode::MemberKeeper>> KeeperOf(const std::string& cluster_id,
+                                                                   uint64_t gid) const;
+
   const raftnode::DataDirectory& directory_;
   const std::string version_;
   const obs::Logger logger_;

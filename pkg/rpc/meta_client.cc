@@ -35,6 +35,22 @@ absl::Status Cancelled() { return absl::CancelledError("the call to meta was can
 
 }  // namespace
 
+std::vector<std::string> MetaServersOf(const catalog::Catalog& catalog) {
+  std::vector<std::string> servers;
+  for (const catalog::Member& member : catalog.meta().members()) {
+    servers.push_back(member.address());
+  }
+  return servers;
+}
+
+std::vector<std::string> WithLearned(std::vector<std::string> seeds,
+                                     const std::vector<std::string>& learned) {
+  for (const std::string& server : learned) {
+    if (std::find(seeds.begin(), seeds.end(), server) == seeds.end()) seeds.push_back(server);
+  }
+  return seeds;
+}
+
 class MetaClient::Call {
  public:
   Call(MetaClient& client, Clock::time_point deadline) : client_(client) {
@@ -62,9 +78,10 @@ MetaClient::MetaClient(MetaClientOptions options, Random random)
     : options_(std::move(options)), random_(random) {
   KDB_CHECK(!options_.seeds.empty(), "a meta client needs a seed");
   MutexLock lock(mu_);
+  servers_ = options_.seeds;
   // Clients start at different servers.
-  next_seed_ = random_.Uniform(options_.seeds.size());
-  present_ = options_.seeds[next_seed_];
+  next_ = random_.Uniform(servers_.size());
+  present_ = servers_[next_];
 }
 
 MetaClient::~MetaClient() {
@@ -120,6 +137,18 @@ absl::Status MetaClient::TransferLeader(uint64_t gid, uint64_t target, Timeout t
       .status();
 }
 
+absl::StatusOr<memberpb::ChangeMembersReply> MetaClient::ChangeMembers(
+    const memberpb::ChangeMembersRequest& request, Timeout timeout) {
+  return Run<memberpb::ChangeMembersRequest, memberpb::ChangeMembersReply>(&Stub::ChangeMembers,
+                                                                           request, timeout);
+}
+
+absl::StatusOr<memberpb::ListMembersReply> MetaClient::ListMembers(
+    const memberpb::ListMembersRequest& request, Timeout timeout) {
+  return Run<memberpb::ListMembersRequest, memberpb::ListMembersReply>(&Stub::ListMembers, request,
+                                                                       timeout);
+}
+
 absl::StatusOr<metapb::QueryReply> MetaClient::Query(Timeout timeout) {
   return Run<metapb::QueryRequest, metapb::QueryReply>(&Stub::Query, {}, timeout);
 }
@@ -127,6 +156,11 @@ absl::StatusOr<metapb::QueryReply> MetaClient::Query(Timeout timeout) {
 absl::StatusOr<metapb::ReportReply> MetaClient::Report(const metapb::ReportRequest& request,
                                                        Timeout timeout) {
   return Run<metapb::ReportRequest, metapb::ReportReply>(&Stub::Report, request, timeout);
+}
+
+void MetaClient::Learn(const std::vector<std::string>& servers) {
+  MutexLock lock(mu_);
+  servers_ = WithLearned(options_.seeds, servers);
 }
 
 void MetaClient::Cancel() {
@@ -195,8 +229,8 @@ void MetaClient::Follow(const std::string& address) {
 
 void MetaClient::NextServer() {
   MutexLock lock(mu_);
-  next_seed_ = (next_seed_ + 1) % options_.seeds.size();
-  present_ = options_.seeds[next_seed_];
+  next_ = (next_ + 1) % servers_.size();
+  present_ = servers_[next_];
 }
 
 bool MetaClient::Pause(Clock::duration pause, Clock::time_point deadline) {
@@ -208,10 +242,10 @@ bool MetaClient::Pause(Clock::duration pause, Clock::time_point deadline) {
 
 MetaClient::Clock::duration MetaClient::Backoff(int failures) {
   // A round over all servers is free of growth: one of them leads, most of the time.
-  int rounds = failures / static_cast<int>(options_.seeds.size());
+  MutexLock lock(mu_);
+  int rounds = failures / static_cast<int>(servers_.size());
   auto bound = options_.min_backoff * (1 << std::min(rounds, 10));
   bound = std::min<std::chrono::milliseconds>(bound, options_.max_backoff);
-  MutexLock lock(mu_);
   return std::chrono::microseconds(bound.count() * (500 + random_.Uniform(501)));
 }
 

@@ -18,6 +18,13 @@
 
 namespace kdb::rpc {
 
+// Where the meta servers are, as a catalog says.
+std::vector<std::string> MetaServersOf(const catalog::Catalog& catalog);
+
+// The seeds, then those of `learned` that are new.
+std::vector<std::string> WithLearned(std::vector<std::string> seeds,
+                                     const std::vector<std::string>& learned);
+
 struct MetaClientOptions {
   std::vector<std::string> seeds;           // host:port of meta servers, at least one
   std::chrono::milliseconds attempt{3000};  // a server that is silent for so long is left
@@ -46,10 +53,17 @@ class MetaClient {
   absl::Status Move(uint64_t gid, const std::vector<uint32_t>& slots, Timeout timeout);
   // gid 0: the meta group. `target`: a member's Raft id.
   absl::Status TransferLeader(uint64_t gid, uint64_t target, Timeout timeout);
+  // Errors of the group's leader, as proto/member.proto says.
+  absl::StatusOr<memberpb::ChangeMembersReply> ChangeMembers(
+      const memberpb::ChangeMembersRequest& request, Timeout timeout);
+  absl::StatusOr<memberpb::ListMembersReply> ListMembers(
+      const memberpb::ListMembersRequest& request, Timeout timeout);
   // From any server: the leader if it is known and answers.
   absl::StatusOr<metapb::QueryReply> Query(Timeout timeout);
   absl::StatusOr<metapb::ReportReply> Report(const metapb::ReportRequest& request, Timeout timeout);
 
+  // Beside the seeds, these servers are tried from now on.
+  void Learn(const std::vector<std::string>& servers);
   // Ends calls under way and all later ones with CANCELLED.
   void Cancel();
 
@@ -81,7 +95,8 @@ class MetaClient {
   CondVar cancel_cv_;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   Random random_ ABSL_GUARDED_BY(mu_);
-  size_t next_seed_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::string> servers_ ABSL_GUARDED_BY(mu_);  // the seeds, then those learned
+  size_t next_ ABSL_GUARDED_BY(mu_) = 0;
   std::string present_ ABSL_GUARDED_BY(mu_);
   // Shared: a call goes on with its stub while another caller changes the server. At most
   // kMaxStubs.

@@ -1,6 +1,7 @@
 #include <absl/strings/escaping.h>
 #include <fmt/format.h>
 
+#include "pkg/raftnode/membership.h"
 #include "pkg/rpc/raft_convert.h"
 #include "pkg/rpc/raft_transport.h"
 
@@ -10,8 +11,7 @@ namespace {
 // For logs: a stranger says who it is in any bytes.
 std::string NameOf(const std::string& cluster_id, uint64_t gid, raft::NodeId id,
                    const std::string& uuid) {
-  const std::string group = gid == 0 ? "the meta group" : fmt::format("group {}", gid);
-  return fmt::format("member {} of {} of cluster {} (directory {})", id, group,
+  return fmt::format("member {} of {} of cluster {} (directory {})", id, raftnode::GroupName(gid),
                      absl::CHexEscape(cluster_id), absl::CHexEscape(uuid));
 }
 

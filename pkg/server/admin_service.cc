@@ -34,6 +34,12 @@ std::optional<raft::RaftStatus> AdminService::FillStatus(shardpb::StatusReply* r
   return member->replica().RaftStatus();
 }
 
+std::shared_ptr<raftnode::MemberKeeper> AdminService::keeper() const {
+  auto member = backend_.member();
+  if (member == nullptr) return nullptr;
+  return {member, &member->keeper()};
+}
+
 grpc::ServerUnaryReactor* AdminService::TransferLeader(
     grpc::CallbackServerContext* context, const shardpb::TransferLeaderRequest* request,
     shardpb::TransferLeaderReply*) {

@@ -40,6 +40,8 @@ class AdminService final : public rpc::MemberAdmin {
 
  private:
   std::optional<raft::RaftStatus> FillStatus(shardpb::StatusReply* reply) const override;
+  std::shared_ptr<raftnode::MemberKeeper> keeper() const override;
+  std::string follows() const override { return catalog_.cluster_id(); }
   void LogOwnership(const shardpb::OwnSlotsRequest& request, grpc::CallbackServerContext& context,
                     grpc::ServerUnaryReactor* reactor);
 

@@ -52,6 +52,7 @@ absl::Status GroupMember::Open(const GroupMemberOptions& options,
       rpc::SnapshotOptions{paths, options.snapshot_bytes_per_second}, ForSnapshots(), self_,
       services_.restart);
   KDB_ASSIGN_OR_RETURN(replica_, Replica::Start(replica, birth_, self_.id, Environment()));
+  keeper_ = std::make_unique<raftnode::MemberKeeper>(ForKeeper(replica.raft));
   services_.commands.Attach(replica_.get(), self_.cluster_id, self_.gid);
   streams_->Open(replica_->group(), replica_->node());
   snapshots_->Open(replica_->group(), replica_->node());
@@ -67,6 +68,17 @@ rpc::SnapshotEnvironment GroupMember::ForSnapshots() {
           .engine = *engine_,
           .logger = services_.logger,
           .metrics = services_.metrics};
+}
+
+raftnode::MemberKeeper::Parts GroupMember::ForKeeper(const raftnode::Options& raft) {
+  return {.birth = birth_,
+          .node = replica_->node(),
+          .group = replica_->group(),
+          .newcomers = services_.newcomers,
+          .executor = *threads_->roles.members,
+          .clock = services_.clock,
+          .logger = services_.logger,
+          .election_timeout = raft.tick * raft.election_ticks};
 }
 
 ReplicaEnvironment GroupMember::Environment() {
@@ -91,6 +103,7 @@ GroupMember::~GroupMember() {
   services_.commands.Detach();
   if (streams_ != nullptr) streams_->Close();
   if (snapshots_ != nullptr) snapshots_->Close();
+  if (keeper_ != nullptr) keeper_->Close();
   replica_.reset();
   streams_.reset();
   threads_.reset();

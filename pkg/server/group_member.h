@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pkg/raftnode/identity.h"
+#include "pkg/raftnode/member_keeper.h"
 #include "pkg/rpc/member_streams.h"
 #include "pkg/rpc/snapshot_streams.h"
 #include "pkg/server/command_stream.h"
@@ -32,6 +33,7 @@ struct Services {
   rpc::RaftService& raft;
   rpc::SnapshotService& snapshots;
   CommandService& commands;
+  raftnode::Newcomers& newcomers;
   net::Loop& loop;  // of all connections; runs the raft role
   std::function<void(const absl::Status&)> on_fatal;
   // This member is to be stopped and started again: the start installs what it has fetched. Must
@@ -52,6 +54,7 @@ class GroupMember final {
   void PrepareStop();
 
   Replica& replica() { return *replica_; }
+  raftnode::MemberKeeper& keeper() { return *keeper_; }
   const catalog::BirthCertificate& birth() const { return birth_; }
   raft::NodeId id() const { return self_.id; }
   uint64_t EngineBytes() const { return engine_->ApproximateBytes(); }
@@ -63,17 +66,19 @@ class GroupMember final {
   absl::Status Open(const GroupMemberOptions& options, const storage::EngineFactory& open_engine);
   rpc::SnapshotEnvironment ForSnapshots();
   ReplicaEnvironment Environment();
+  raftnode::MemberKeeper::Parts ForKeeper(const raftnode::Options& raft);
 
   const Services services_;
   const catalog::BirthCertificate birth_;
   const rpc::MemberIdentity self_;
 
-  // In the order of construction; the replica goes first.
+  // In the order of construction; the replica goes first, since all the others outlive its node.
   std::unique_ptr<Threads> threads_;
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<rpc::MemberStreams> streams_;
   std::unique_ptr<rpc::SnapshotStreams> snapshots_;
   std::unique_ptr<Replica> replica_;
+  std::unique_ptr<raftnode::MemberKeeper> keeper_;
 };
 
 }  // namespace kdb::server

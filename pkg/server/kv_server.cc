@@ -11,6 +11,7 @@
 #include "pkg/raftnode/quarantine.h"
 #include "pkg/rpc/catalog_watcher.h"
 #include "pkg/rpc/meta_client.h"
+#include "pkg/rpc/newcomers.h"
 #include "pkg/server/admin_service.h"
 
 namespace kdb::server {
@@ -48,6 +49,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   void TellQuarantine();
   absl::Status StartServices();
   void StartMetaClients();
+  void OnCatalog(const catalog::Catalog& catalog);
   void Report();
   absl::Status Started() const;
   absl::Status Ready() const;
@@ -64,6 +66,7 @@ class KvServerImpl final : public KvServer, private AdminBackend {
   std::optional<rpc::RaftService> raft_service_;
   rpc::SnapshotService snapshot_service_;
   CommandService command_service_;
+  rpc::AdminNewcomers newcomers_;
   std::unique_ptr<raftnode::DataDirectory> directory_;
   const raftnode::DataDirectory::Start starter_ = [this](const raftnode::Identity& identity) {
     return StartMember(identity);
@@ -143,6 +146,7 @@ absl::Status KvServerImpl::StartMember(const raftnode::Identity& identity) {
                     .raft = *raft_service_,
                     .snapshots = snapshot_service_,
                     .commands = command_service_,
+                    .newcomers = newcomers_,
                     .loop = loop_,
                     .on_fatal = [this](const absl::Status& why) { OnMemberFailed(why); },
                     .restart =
@@ -179,13 +183,18 @@ void KvServerImpl::StartMetaClients() {
   if (options_.meta_seeds.empty()) return;
   meta_ = std::make_unique<rpc::MetaClient>(rpc::MetaClientOptions{.seeds = options_.meta_seeds},
                                             Random(SystemSeed()));
+  meta_->Learn(rpc::MetaServersOf(catalog_->Get()));
   reporter_ = NewThreadExecutor("report");
   report_ = std::make_unique<Periodic>(*reporter_, options_.report_every, [this] { Report(); });
   watcher_ = std::make_unique<rpc::CatalogWatcher>(
       rpc::CatalogWatcherOptions{
           .meta_seeds = options_.meta_seeds, .kv_seeds = {}, .cluster_id = catalog_->cluster_id()},
-      [this](const catalog::Catalog& catalog) { catalog_->Update(catalog); }, logger_,
+      [this](const catalog::Catalog& catalog) { OnCatalog(catalog); }, logger_,
       Random(SystemSeed()));
+}
+
+void KvServerImpl::OnCatalog(const catalog::Catalog& catalog) {
+  if (catalog_->Update(catalog)) meta_->Learn(rpc::MetaServersOf(catalog));
 }
 
 void KvServerImpl::Report() {
@@ -200,6 +209,9 @@ void KvServerImpl::Report() {
   report.set_applied(raft.applied);
   report.set_keys(m->replica().ShardStats().keys);
   report.set_bytes(m->EngineBytes());
+  const raftnode::Membership membership = m->replica().group().membership();
+  report.set_members_index(membership.index);
+  for (const auto& [_, member] : membership.members) *report.add_members() = member;
   // Meta may be down: shards serve without it, the next report comes soon.
   if (absl::Status s = meta_->Report(report, options_.report_every).status(); !s.ok()) {
     logger_->debug("no meta server took the report: {}", std::string(s.message()));

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "pkg/raftnode/not_leader.h"
 #include "pkg/testing/raft_cluster.h"
 
 namespace kdb::testing {
@@ -76,7 +77,7 @@ class MembersTest : public ::testing::Test {
            [result](absl::StatusOr<NodeId> r) { *result = std::move(r); });
       EXPECT_TRUE(cluster_.loop.RunUntil([&] { return result->has_value(); }, seconds(20)));
       const absl::Status& status = (*result)->status();
-      const bool again = absl::IsUnavailable(status) || status.message() == "not the leader";
+      const bool again = absl::IsUnavailable(status) || !raftnode::LeaderOf(status).empty();
       if (!again) return **result;
       cluster_.loop.RunFor(milliseconds(200));
     }

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Members of a shard group and of meta are replaced, added, moved and removed under load, and no acknowledged write is lost.
+
+Each scene goes on where the last one ended: a wiped server is replaced at its own address; a fourth one is added and catches up
+by a snapshot; it moves to another address; the leader is removed; a meta server is replaced. At the end all is killed and
+starts again.
+"""
+
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import instrumented
+from cluster import Cluster, Failure, die_with_parent, http, wait_for
+from harness import Load, run
+from snapshot_test import FLAGS, fill
+
+
+class Server:
+    """One more server than `kdbctl demo` has, on ports of its own."""
+
+    def __init__(self, cluster, like, name):
+        self.template = cluster.process(like)
+        self.name = name
+        self.data = pathlib.Path(cluster.dir) / name
+        self.log = pathlib.Path(cluster.dir) / "logs" / f"{name}.log"
+        self.process = None
+        self.move()
+
+    def move(self):
+        """Other ports from the next start on."""
+        listeners = [socket.socket() for _ in range(2)]
+        for s in listeners:
+            s.bind(("127.0.0.1", 0))
+        self.address, self.admin = (f"127.0.0.1:{s.getsockname()[1]}" for s in listeners)
+        for s in listeners:
+            s.close()
+
+    def start(self):
+        mine = {"--listen": self.address, "--admin-listen": self.admin, "--data-dir": self.data, "--instance": self.name}
+        words = self.template["argv"]
+        argv = [mine.get(before, word) for before, word in zip([None, *words], words)]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=die_with_parent)
+        wait_for(f"{self.name} started", lambda: http(self.admin, "/startupz")[0] == 200, 20)
+        return self
+
+    def ready(self):
+        return http(self.admin, "/readyz")[0] == 200
+
+    def installed_a_snapshot(self):
+        text = http(self.admin, "/metrics")[1]
+        return any(line.startswith("kdb_snapshots_installed_total") and float(line.split()[-1]) > 0 for line in text.splitlines())
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        if self.process.wait(instrumented.seconds(20)) != 0:
+            raise Failure(f"{self.name} did not end cleanly, see {self.log}")
+
+
+def member(cluster, *args):
+    """kdbctl member; fails unless it succeeds."""
+    result = cluster.ctl("--timeout=60", "member", *map(str, args), timeout=70)
+    if result.returncode != 0:
+        raise Failure(f"kdbctl member {args}: {result.stderr.strip()}")
+    return result.stdout
+
+
+def refused(cluster, reason, *args):
+    """kdbctl member fails at once, says why, and changes nothing."""
+    before = voters(cluster)
+    result = cluster.ctl("--timeout=20", "member", *map(str, args))
+    if result.returncode == 0 or reason not in result.stderr:
+        raise Failure(f"kdbctl member {args} should fail by {reason!r}: {result.stdout}{result.stderr}")
+    if voters(cluster) != before:
+        raise Failure(f"kdbctl member {args} failed and changed something")
+
+
+def members(cluster, gid=1):
+    result = cluster.ctl("-o", "json", "member", "list", str(gid))
+    if result.returncode != 0:
+        raise Failure(f"kdbctl member list {gid}: {result.stderr.strip()}")
+    return json.loads(result.stdout)["members"]
+
+
+def voters(cluster, gid=1):
+    return {m["address"]: m["id"] for m in members(cluster, gid) if m["role"] == "voter"}
+
+
+def wipe(cluster, name):
+    """It comes back on an empty directory, at its old address."""
+    process = cluster.process(name)
+    cluster.signal([name], signal.SIGSTOP)
+    pathlib.Path(process["data"]).rename(f"{process['data']}.lost")
+    cluster.wait_restarted(cluster.kill([name]), refuse=False)
+    wait_for(f"{name} passive", lambda: "passive" in http(process["admin"], "/readyz")[1], 20)
+    return process["address"]
+
+
+def catalog_follows(cluster, gid=1):
+    """The catalog names the members that the group has."""
+    want = sorted((m["id"], m["address"]) for m in members(cluster, gid))
+
+    def same():
+        return sorted((m["id"], m["address"]) for m in cluster.members(gid)) == want
+
+    wait_for(f"the catalog following group {gid}", same, 10, step=0.1)
+
+
+def replace_wiped(test, cluster):
+    leader = cluster.leader()["name"]
+    name = test.random.choice([n for n in cluster.names("kv") if n != leader])
+    address = wipe(cluster, name)
+    old = voters(cluster)[address]
+    refused(cluster, "a new or emptied directory there is a new member, so replace member", "add", 1, address)
+    begin = time.monotonic()
+    member(cluster, "replace", 1, old, address, "--wait")
+    test.summary["replaced_s"] = round(time.monotonic() - begin, 2)
+    now = voters(cluster)
+    if now[address] <= old or len(now) != 3:
+        raise Failure(f"member {old} at {address} was replaced, and the voters are {now}")
+    test.say(f"{name}, wiped, is member {now[address]} instead of {old} after {test.summary['replaced_s']} s")
+    catalog_follows(cluster)
+
+
+def add_fourth(test, cluster, server):
+    fill(cluster.redis_ports()[0], "base", 24)
+    server.start()
+    begin = time.monotonic()
+    member(cluster, "add", 1, server.address, "--wait")
+    test.summary["added_s"] = round(time.monotonic() - begin, 2)
+    if not server.installed_a_snapshot():
+        raise Failure("the fourth member caught up without a snapshot: nothing is proved")
+    if len(voters(cluster)) != 4:
+        raise Failure(f"a fourth member was added, and the voters are {voters(cluster)}")
+    test.say(f"a fourth member votes after {test.summary['added_s']} s")
+    catalog_follows(cluster)
+
+
+def move(test, cluster, server):
+    old, id_ = server.address, voters(cluster)[server.address]
+    server.stop()
+    server.move()
+    server.start()
+    member(cluster, "update", 1, id_, server.address)
+    wait_for("the moved member ready", server.ready, 20)
+    if voters(cluster).get(server.address) != id_:
+        raise Failure(f"member {id_} moved to {server.address}, and the voters are {voters(cluster)}")
+    test.say(f"member {id_} moved from {old} to {server.address}")
+    catalog_follows(cluster)
+
+
+def remove_leader(test, cluster):
+    leader = cluster.leader()
+    member(cluster, "remove", 1, leader["id"])
+    if leader["address"] in voters(cluster):
+        raise Failure(f"member {leader['id']} was removed, and the voters are {voters(cluster)}")
+    member(cluster, "remove", 1, leader["id"])  # repeated
+    test.say(f"the leader, member {leader['id']}, is removed")
+    catalog_follows(cluster)
+    refused(cluster, "ids are never used again", "add", 1, leader["address"])
+    return leader["address"]
+
+
+def replace_meta(test, cluster):
+    leader = cluster.leader(0)["name"]
+    name = test.random.choice([n for n in cluster.names("meta") if n != leader])
+    address = wipe(cluster, name)
+    old = voters(cluster, 0)[address]
+    member(cluster, "replace", 0, old, address, "--wait")
+    if voters(cluster, 0)[address] <= old:
+        raise Failure(f"the voters of meta are {voters(cluster, 0)}")
+    test.say(f"{name}, wiped, is member {voters(cluster, 0)[address]} of meta instead of {old}")
+    catalog_follows(cluster, 0)
+    # The new one counts: with it and one other, meta goes on.
+    others = [n for n in cluster.names("meta") if n != name]
+    cluster.wait_ready(names=[name])
+    cluster.signal(others[:1], signal.SIGSTOP)
+    wait_for("meta without one of its first members", lambda: cluster.ctl("member", "list", "0").returncode == 0, 30)
+    cluster.signal(others[:1], signal.SIGCONT)
+
+
+def bad_input(cluster, server):
+    ids = voters(cluster)
+    follower = next(m for m in members(cluster) if not m["leader"])
+    meta = cluster.process("meta-0")["address"]
+    refused(cluster, "there is no group 9: the groups are 1", "remove", 9, 1)
+    refused(cluster, "group 1 has no member 77: its members are", "remove", 1, 77)
+    refused(cluster, f"{meta} is the address of member", "add", 1, meta)
+    refused(cluster, "does not answer: start it first; nothing was changed", "add", 1, "127.0.0.1:1")
+    refused(cluster, "the new one needs an empty directory", "replace", 1, follower["id"], server.address)
+    refused(cluster, "this is cluster", "--cluster=nobody", "remove", 1, follower["id"])
+    refused(cluster, "not of group 2 of cluster", f"--server={follower['address']}", "remove", 2, 1)
+    if voters(cluster) != ids:
+        raise Failure("something was changed")
+
+
+def membership(test):
+    with Cluster(test.build, test.work / "cluster", proxies=2, kv_flags=FLAGS) as cluster:
+        load = Load(test, cluster, "load", connections=4).start()
+        fourth = Server(cluster, "kv-0", "kv-3")
+        try:
+            replace_wiped(test, cluster)
+            add_fourth(test, cluster, fourth)
+            move(test, cluster, fourth)
+            bad_input(cluster, fourth)
+            removed = remove_leader(test, cluster)
+            replace_meta(test, cluster)
+            test.summary["load"] = load.stop()
+            load.read_back()
+            load.check()
+            # From the disks alone.
+            fourth.kill()
+            killed = cluster.kill(cluster.names())
+            fourth.start()
+            cluster.wait_restarted(killed)
+            cluster.wait_ready(names=[p["name"] for p in cluster.processes() if p["address"] != removed])
+            load.read_back()
+            load.check()
+            fourth.stop()
+        finally:
+            load.abandon()
+            fourth.kill()
+
+
+run(membership)

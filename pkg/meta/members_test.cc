@@ -1,0 +1,169 @@
+// Members of meta itself, and those of shard groups as meta hears of them.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pkg/meta/test_cluster_test.h"
+
+namespace kdb::meta {
+namespace {
+
+using memberpb::ChangeMembersRequest;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+ChangeMembersRequest Add(uint64_t gid, const std::string& address) {
+  ChangeMembersRequest request;
+  request.set_gid(gid);
+  request.mutable_add()->set_address(address);
+  return request;
+}
+
+ChangeMembersRequest Replace(uint64_t gid, uint64_t id, const std::string& address) {
+  ChangeMembersRequest request;
+  request.set_gid(gid);
+  request.mutable_replace()->set_id(id);
+  request.mutable_replace()->set_address(address);
+  return request;
+}
+
+ChangeMembersRequest Remove(uint64_t gid, uint64_t id) {
+  ChangeMembersRequest request;
+  request.set_gid(gid);
+  request.mutable_remove()->set_id(id);
+  return request;
+}
+
+class MetaMembersTest : public ::testing::Test {
+ protected:
+  // The message of the refusal.
+  std::string Refusal(const ChangeMembersRequest& request) {
+    absl::Status status = cluster_.client().ChangeMembers(request, kPatience).status();
+    EXPECT_FALSE(status.ok());
+    return std::string(status.message());
+  }
+  uint64_t Change(const ChangeMembersRequest& request) {
+    auto reply = cluster_.client().ChangeMembers(request, kPatience);
+    EXPECT_TRUE(reply.ok()) << reply.status();
+    return reply.ok() ? reply->id() : 0;
+  }
+  // "1,2,4" once that is so, as the catalog says.
+  void AwaitVoters(rpc::MetaClient& client, const std::string& ids) {
+    Eventually("the voters", [&] {
+      auto reply = client.Query(kPatience);
+      if (!reply.ok()) return false;
+      std::vector<uint64_t> voters;
+      for (const catalog::Member& m : reply->catalog().meta().members()) {
+        if (m.role() == catalog::Member::VOTER) voters.push_back(m.id());
+      }
+      return fmt::format("{}", fmt::join(voters, ",")) == ids;
+    });
+  }
+  void Join(uint64_t gid, const std::vector<std::unique_ptr<FakeKv>>& kvs) {
+    kvs[0]->Lead(true, 1);
+    ASSERT_EQ(cluster_.client().Join(gid, AddressesOf(kvs), kPatience), absl::OkStatus());
+  }
+
+  testing::TemporaryDirectory dir_;
+  TestCluster cluster_{1};
+};
+
+TEST_F(MetaMembersTest, AMetaServerIsAddedAndReplacesTheFirst) {
+  cluster_.Bootstrap();
+  MetaProcess second(dir_ / "second");
+  EXPECT_EQ(Change(Add(0, second.address())), 2u);
+  EXPECT_EQ(Change(Add(0, second.address())), 2u);  // repeated
+  AwaitVoters(cluster_.client(), "1,2");
+  MetaProcess third(dir_ / "third");
+  // Also one that leads: it hands over first.
+  EXPECT_EQ(Change(Replace(0, 1, third.address())), 3u);
+  rpc::MetaClient client({.seeds = {second.address(), third.address()}}, Random(1));
+  AwaitVoters(client, "2,3");
+  cluster_.process(0).Stop();
+  auto reply = client.Query(kPatience);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_THAT(reply->servers(), SizeIs(2));
+  // From its disk alone.
+  third.Stop();
+  third.Start();
+  Eventually("the third to be ready", [&] { return third.server().Ready().ok(); });
+}
+
+TEST_F(MetaMembersTest, ListsItsOwnMembers) {
+  cluster_.Bootstrap();
+  memberpb::ListMembersRequest request;
+  auto list = cluster_.client().ListMembers(request, kPatience);
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->leader(), 1u);
+  EXPECT_EQ(list->highest_id(), 1u);
+  ASSERT_THAT(list->members(), SizeIs(1));
+  EXPECT_EQ(list->members(0).member().address(), cluster_.process(0).address());
+  EXPECT_TRUE(list->members(0).active());
+}
+
+TEST_F(MetaMembersTest, RefusesWhatItKnowsToBeWrong) {
+  cluster_.Bootstrap();
+  EXPECT_EQ(Refusal(Add(9, "h:1")), "there is no group 9: no group was registered yet");
+  auto first = FakeKvs(1), second = FakeKvs(1);
+  Join(1, first);
+  ASSERT_EQ(cluster_.client().Register(2, AddressesOf(second), kPatience), absl::OkStatus());
+  EXPECT_EQ(Refusal(Add(9, "h:1")), "there is no group 9: the groups are 1,2");
+  EXPECT_EQ(Refusal(Remove(2, 1)),
+            "group 2 is registered, and has not joined: it has no members yet; join it first");
+  EXPECT_EQ(Refusal(Add(1, second[0]->address())),
+            fmt::format("{} is the address of member 1 of group 2: a server is a member of one "
+                        "group; nothing was changed",
+                        second[0]->address()));
+  EXPECT_EQ(Refusal(Replace(1, 1, cluster_.process(0).address())),
+            fmt::format("{} is the address of member 1 of the meta group: a server is a member of "
+                        "one group; nothing was changed",
+                        cluster_.process(0).address()));
+  ChangeMembersRequest stranger = Remove(1, 1);
+  stranger.set_cluster_id("nobody");
+  EXPECT_EQ(Refusal(stranger),
+            fmt::format("this is cluster {}, not nobody: ask the meta servers of that one; nothing "
+                        "was changed",
+                        cluster_.Catalog().cluster_id()));
+}
+
+TEST_F(MetaMembersTest, HandsWrongCallsOnItsOwnGroupToTheKeeper) {
+  cluster_.Bootstrap();
+  EXPECT_THAT(Refusal(Remove(0, 1)), HasSubstr("member 1 is the last voter of the meta group"));
+  EXPECT_THAT(Refusal(Remove(0, 7)),
+              HasSubstr("the meta group has no member 7: its members are 1"));
+  EXPECT_THAT(Refusal(Add(0, "")), HasSubstr("the member's address is missing"));
+  auto kvs = FakeKvs(1);
+  EXPECT_THAT(Refusal(Add(0, kvs[0]->address())), HasSubstr("is a kdb-kv, the meta group has"));
+  EXPECT_THAT(Refusal(ChangeMembersRequest()), HasSubstr("names no change"));
+}
+
+TEST_F(MetaMembersTest, TheCatalogFollowsWhatLeadersReport) {
+  cluster_.Bootstrap();
+  auto kvs = FakeKvs(2);
+  Join(1, kvs);
+  metapb::ReportRequest report;
+  report.set_cluster_id(cluster_.Catalog().cluster_id());
+  report.set_gid(1);
+  report.set_leader(3);
+  report.set_term(2);
+  report.set_members_index(17);
+  for (uint64_t id : {1, 3}) {
+    catalog::Member* member = report.add_members();
+    member->set_id(id);
+    member->set_address(fmt::format("h{}:1", id));
+    member->set_uuid(fmt::format("u{}", id));
+  }
+  auto version = cluster_.client().Report(report, kPatience);
+  ASSERT_TRUE(version.ok()) << version.status();
+  catalog::Group group = cluster_.Catalog().groups(0);
+  EXPECT_EQ(group.leader(), 3u);
+  EXPECT_EQ(group.members_index(), 17u);
+  ASSERT_THAT(group.members(), SizeIs(2));
+  EXPECT_EQ(group.members(1).address(), "h3:1");
+  // Again: nothing is logged.
+  EXPECT_EQ(cluster_.client().Report(report, kPatience)->catalog_version(),
+            version->catalog_version());
+}
+
+}  // namespace
+}  // namespace kdb::meta
