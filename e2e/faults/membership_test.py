@@ -232,4 +232,5 @@ def membership(test):
             fourth.kill()
 
 
-run(membership)
+if __name__ == "__main__":
+    run(membership)

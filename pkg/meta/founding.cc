@@ -114,7 +114,9 @@ absl::StatusOr<catalog::BirthCertificate> Founding::Propose(
 absl::Status Founding::CheckSameServers(const catalog::BirthCertificate& birth,
                                         const std::vector<std::string>& addresses) const {
   std::vector<std::string> members;
-  for (const catalog::Member& member : birth.members()) members.push_back(member.address());
+  for (const catalog::Member& member : birth.members()) {
+    if (member.role() == catalog::Member::VOTER) members.push_back(member.address());
+  }
   if (std::set<std::string>(members.begin(), members.end()) ==
       std::set<std::string>(addresses.begin(), addresses.end())) {
     return absl::OkStatus();
@@ -125,14 +127,26 @@ absl::Status Founding::CheckSameServers(const catalog::BirthCertificate& birth,
 }
 
 absl::StatusOr<std::string> Founding::Deliver(const catalog::BirthCertificate& birth) {
-  const std::string uuid = directory_.identity().uuid;
+  const raftnode::Identity self = directory_.identity();
+  // A later member's group lived before it came.
+  if (self.self()->role() == catalog::Member::LEARNER) return birth.cluster_id();
   std::vector<std::string> others;
   for (const catalog::Member& member : birth.members()) {
-    if (member.uuid() != uuid) others.push_back(member.address());
+    if (member.uuid() != self.uuid) others.push_back(member.address());
+  }
+  size_t have = 1;
+  // Also one that has taken a founder's place has a certificate, its own.
+  auto identities = admin_.Identify(others, kCallTimeout);
+  for (size_t i = others.size(); i-- > 0;) {
+    if (!identities[i].ok() || identities[i]->cluster_id() != birth.cluster_id() ||
+        identities[i]->gid() != birth.gid()) {
+      continue;
+    }
+    others.erase(others.begin() + static_cast<ptrdiff_t>(i));
+    ++have;
   }
   auto replies = admin_.AcceptBirth(others, birth, kCallTimeout);
   absl::Status first;
-  size_t have = 1;
   for (const auto& reply : replies) {
     have += reply.ok();
     first.Update(reply.status());

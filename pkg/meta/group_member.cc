@@ -58,6 +58,7 @@ absl::Status GroupMember::Open(const Options& options) {
   links_.hub.Publish(machine_->state());
   streams_ = std::make_unique<rpc::MemberStreams>(options.transport, links_.loop.io(), self_,
                                                   links_.raft_service, env_.logger, env_.metrics);
+  group_.OnRemoved([this](const absl::Status& why) { links_.hub.Stop(why); });
   group_.SetMembership(machine_->applied().membership);
   group_.Connect(streams_->transport());
   snapshots_ = std::make_unique<rpc::SnapshotStreams>(rpc::SnapshotOptions{.paths = paths},

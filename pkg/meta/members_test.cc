@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
+#include "absl/strings/match.h"
 #include "pkg/meta/test_cluster_test.h"
+#include "pkg/rpc/catalog_watcher.h"
 
 namespace kdb::meta {
 namespace {
@@ -75,14 +79,28 @@ TEST_F(MetaMembersTest, AMetaServerIsAddedAndReplacesTheFirst) {
   EXPECT_EQ(Change(Add(0, second.address())), 2u);  // repeated
   AwaitVoters(cluster_.client(), "1,2");
   MetaProcess third(dir_ / "third");
+  // A client and a watcher that were given the first alone.
+  cluster_.client().Learn(rpc::MetaServersOf(cluster_.Catalog()));
+  std::atomic<uint64_t> watched = 0;
+  rpc::CatalogWatcherOptions options;
+  options.meta_seeds = cluster_.addresses();
+  rpc::CatalogWatcher watcher(
+      options, [&](const catalog::Catalog& catalog) { watched = catalog.version(); },
+      obs::NullLogger(), Random(1));
   // Also one that leads: it hands over first.
   EXPECT_EQ(Change(Replace(0, 1, third.address())), 3u);
-  rpc::MetaClient client({.seeds = {second.address(), third.address()}}, Random(1));
-  AwaitVoters(client, "2,3");
+  AwaitVoters(cluster_.client(), "2,3");
+  // It hears that it is none any more, and sends clients away.
+  Eventually("the first to know", [&] {
+    return absl::StrContains(cluster_.process(0).server().Ready().message(), "was removed from");
+  });
+  Eventually("the watcher to go on", [&] { return watched == cluster_.Catalog().version(); });
   cluster_.process(0).Stop();
-  auto reply = client.Query(kPatience);
+  auto reply = cluster_.client().Query(kPatience);
   ASSERT_TRUE(reply.ok()) << reply.status();
   EXPECT_THAT(reply->servers(), SizeIs(2));
+  // Again, by the founder's address, also of those who came later.
+  EXPECT_TRUE(cluster_.client().Bootstrap(cluster_.addresses(), kPatience).ok());
   // From its disk alone.
   third.Stop();
   third.Start();
@@ -160,6 +178,11 @@ TEST_F(MetaMembersTest, TheCatalogFollowsWhatLeadersReport) {
   EXPECT_EQ(group.members_index(), 17u);
   ASSERT_THAT(group.members(), SizeIs(2));
   EXPECT_EQ(group.members(1).address(), "h3:1");
+  // Also who joins it again, as it was born or as it is.
+  EXPECT_EQ(cluster_.client().Join(1, AddressesOf(kvs), kPatience), absl::OkStatus());
+  EXPECT_EQ(cluster_.client().Register(1, {"h1:1", "h3:1"}, kPatience), absl::OkStatus());
+  EXPECT_EQ(cluster_.client().Register(1, {"h3:1"}, kPatience).code(),
+            absl::StatusCode::kFailedPrecondition);
   // Again: nothing is logged.
   EXPECT_EQ(cluster_.client().Report(report, kPatience)->catalog_version(),
             version->catalog_version());

@@ -24,7 +24,7 @@ class Server final : public MetaServer {
         probe_(admin_client_) {}
 
   ~Server() override {
-    hub_.Stop();
+    hub_.Stop(absl::UnavailableError("the meta server is stopping"));
     reconciler_.Stop();
     // Ends the proposals and reads that calls wait for.
     if (directory_ != nullptr) directory_->Close();

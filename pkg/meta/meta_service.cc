@@ -136,6 +136,7 @@ grpc::ServerWriteReactor<metapb::WatchReply>* MetaService::Watch(
 }
 
 absl::Status MetaService::FillQuery(SteadyTime deadline, metapb::QueryReply* reply) {
+  KDB_RETURN_IF_ERROR(parts_.hub.stopped());
   if (parts_.log.IsLeader()) KDB_RETURN_IF_ERROR(parts_.log.Barrier(deadline));
   StatePtr state = parts_.hub.Latest();
   if (state == nullptr) return absl::UnavailableError("this meta server is not bootstrapped");

@@ -26,10 +26,19 @@ std::chrono::milliseconds Within(std::chrono::milliseconds timeout, SteadyTime d
   return std::clamp(left, std::chrono::milliseconds(0), timeout);
 }
 
-bool SameAddresses(const catalog::Group& group, const std::vector<std::string>& addresses) {
-  std::vector<std::string> registered = AddressesOf(group);
-  return std::set<std::string>(registered.begin(), registered.end()) ==
-         std::set<std::string>(addresses.begin(), addresses.end());
+template <typename Members>
+bool SameAddresses(const Members& members, const std::vector<std::string>& addresses) {
+  std::set<std::string> known;
+  for (const catalog::Member& member : members) known.insert(member.address());
+  return known == std::set<std::string>(addresses.begin(), addresses.end());
+}
+
+// The group's servers, or those that it was born with: a call is repeated, whoever came since.
+bool MeansTheServersOf(const metalog::State& state, const catalog::Group& group,
+                       const std::vector<std::string>& addresses) {
+  const catalog::BirthCertificate* birth = FindBirth(state, group.gid());
+  return SameAddresses(group.members(), addresses) ||
+         (birth != nullptr && SameAddresses(birth->members(), addresses));
 }
 
 absl::Status OtherServers(const catalog::Group& group) {
@@ -90,7 +99,9 @@ absl::Status Operations::Register(const metapb::RegisterRequest& request, Steady
   KDB_ASSIGN_OR_RETURN(StatePtr state, Fresh(deadline));
   const std::vector<std::string> addresses(request.addresses().begin(), request.addresses().end());
   const catalog::Group* group = FindGroup(*state, request.gid());
-  if (group != nullptr && !SameAddresses(*group, addresses)) return OtherServers(*group);
+  if (group != nullptr && !MeansTheServersOf(*state, *group, addresses)) {
+    return OtherServers(*group);
+  }
   // A born group's servers need not answer.
   if (group != nullptr && group->state() != catalog::Group::REGISTERED) return absl::OkStatus();
   return RegisterServers(request.gid(), addresses, deadline);
@@ -103,7 +114,7 @@ absl::Status Operations::Join(const metapb::JoinRequest& request, SteadyTime dea
   const catalog::Group* group = FindGroup(*state, gid);
   if (group != nullptr) {
     if (addresses.empty()) addresses = AddressesOf(*group);
-    if (!SameAddresses(*group, addresses)) return OtherServers(*group);
+    if (!MeansTheServersOf(*state, *group, addresses)) return OtherServers(*group);
   }
   if (group == nullptr || group->state() == catalog::Group::REGISTERED) {
     // Again for one that is registered: a directory may have been replaced since.

@@ -2,18 +2,27 @@
 
 #include <utility>
 
+#include "pkg/base/status.h"
+
 namespace kdb::meta {
 
 void StateHub::Publish(const StatePtr& state) {
-  std::vector<std::shared_ptr<Subscriber>> subscribers;
   {
     MutexLock lock(mu_);
     latest_ = state;
+    changed_.NotifyAll();
+  }
+  TellSubscribers();
+}
+
+void StateHub::TellSubscribers() {
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  {
+    MutexLock lock(mu_);
     std::erase_if(subscribers_, [](const auto& weak) { return weak.expired(); });
     for (const auto& weak : subscribers_) {
       if (auto subscriber = weak.lock()) subscribers.push_back(std::move(subscriber));
     }
-    changed_.NotifyAll();
   }
   // Outside the lock: a subscriber may end here.
   for (const auto& subscriber : subscribers) subscriber->OnChange();
@@ -28,7 +37,7 @@ absl::Status StateHub::WaitUntil(SteadyTime deadline,
                                  absl::FunctionRef<bool(const metalog::State&)> condition) {
   MutexLock lock(mu_);
   while (true) {
-    if (stopped_) return absl::UnavailableError("the meta server is stopping");
+    KDB_RETURN_IF_ERROR(stopped_);
     if (latest_ != nullptr && condition(*latest_)) return absl::OkStatus();
     if (std::chrono::steady_clock::now() >= deadline) {
       return absl::DeadlineExceededError("the condition did not come true in time");
@@ -42,13 +51,16 @@ void StateHub::Poke() {
   changed_.NotifyAll();
 }
 
-void StateHub::Stop() {
-  MutexLock lock(mu_);
-  stopped_ = true;
-  changed_.NotifyAll();
+void StateHub::Stop(const absl::Status& why) {
+  {
+    MutexLock lock(mu_);
+    stopped_.Update(why);
+    changed_.NotifyAll();
+  }
+  TellSubscribers();
 }
 
-bool StateHub::stopped() const {
+absl::Status StateHub::stopped() const {
   MutexLock lock(mu_);
   return stopped_;
 }
@@ -57,7 +69,7 @@ void StateHub::Subscribe(const std::shared_ptr<Subscriber>& subscriber) {
   {
     MutexLock lock(mu_);
     subscribers_.push_back(subscriber);
-    if (latest_ == nullptr) return;
+    if (latest_ == nullptr && stopped_.ok()) return;
   }
   subscriber->OnChange();
 }

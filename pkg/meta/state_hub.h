@@ -23,8 +23,9 @@ class StateHub {
   class Subscriber {
    public:
     virtual ~Subscriber() = default;
-    // There may be a newer state: see Latest. None is handed over, since calls come from several
-    // threads, that of an older state perhaps last. Must not block: the apply role is one of them.
+    // There may be a newer state, see Latest, or none any more, see stopped. None is handed over,
+    // since calls come from several threads, that of an older state perhaps last. Must not block:
+    // the apply role is one of them.
     virtual void OnChange() = 0;
   };
 
@@ -40,18 +41,21 @@ class StateHub {
                          absl::FunctionRef<bool(const metalog::State&)> condition);
   // Something else that conditions look at changed.
   void Poke();
-  // Ends waits, present and future.
-  void Stop();
-  bool stopped() const;
+  // Ends waits and watches, present and future, for this reason, which is not OK.
+  void Stop(const absl::Status& why);
+  // OK, or why it was stopped.
+  absl::Status stopped() const;
 
   // `subscriber` is told at once of the latest state, if there is one, and of later ones while it
   // lives.
   void Subscribe(const std::shared_ptr<Subscriber>& subscriber);
 
  private:
+  void TellSubscribers();
+
   mutable Mutex mu_;
   CondVar changed_;
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status stopped_ ABSL_GUARDED_BY(mu_);
   StatePtr latest_ ABSL_GUARDED_BY(mu_);
   // Weak: a watcher that ended is dropped at the next Publish.
   std::vector<std::weak_ptr<Subscriber>> subscribers_ ABSL_GUARDED_BY(mu_);

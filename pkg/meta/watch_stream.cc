@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "pkg/rpc/channel.h"
+
 namespace kdb::meta {
 
 grpc::ServerWriteReactor<metapb::WatchReply>* WatchStream::Start(StateHub& hub, uint64_t version) {
@@ -11,50 +13,57 @@ grpc::ServerWriteReactor<metapb::WatchReply>* WatchStream::Start(StateHub& hub, 
   return stream.get();
 }
 
-bool WatchStream::TakeNextLocked() {
-  if (writing_ || finished_ || cancelled_) return false;
+WatchStream::Step WatchStream::NextLocked() {
+  if (writing_ || finished_) return Step::kWait;
+  const absl::Status end =
+      cancelled_ ? absl::CancelledError("the watch was cancelled") : hub_.stopped();
+  if (!end.ok()) {
+    finished_ = true;
+    end_ = rpc::ToGrpc(end);
+    return Step::kFinish;
+  }
   StatePtr latest = hub_.Latest();
-  if (latest == nullptr || latest->catalog().version() <= sent_) return false;
+  if (latest == nullptr || latest->catalog().version() <= sent_) return Step::kWait;
   *reply_.mutable_catalog() = latest->catalog();
   sent_ = latest->catalog().version();
   writing_ = true;
-  return true;
+  return Step::kWrite;
 }
 
 // gRPC may call back from within StartWrite and Finish: neither is called under the mutex.
+void WatchStream::Do(Step step) {
+  if (step == Step::kWrite) StartWrite(&reply_);
+  if (step == Step::kFinish) Finish(end_);
+}
 
 void WatchStream::OnChange() {
+  Step step;
   {
     MutexLock lock(mu_);
-    if (!TakeNextLocked()) return;
+    step = NextLocked();
   }
-  StartWrite(&reply_);
+  Do(step);
 }
 
 void WatchStream::OnWriteDone(bool ok) {
-  bool finish;
+  Step step;
   {
     MutexLock lock(mu_);
     writing_ = false;
-    finish = !ok || cancelled_;
-    finished_ = finished_ || finish;
-    if (!finish && !TakeNextLocked()) return;
+    cancelled_ = cancelled_ || !ok;
+    step = NextLocked();
   }
-  if (finish) {
-    Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the watch was cancelled"));
-  } else {
-    StartWrite(&reply_);
-  }
+  Do(step);
 }
 
 void WatchStream::OnCancel() {
+  Step step;
   {
     MutexLock lock(mu_);
     cancelled_ = true;
-    if (writing_ || finished_) return;  // OnWriteDone finishes
-    finished_ = true;
+    step = NextLocked();
   }
-  Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the watch was cancelled"));
+  Do(step);
 }
 
 void WatchStream::OnDone() {

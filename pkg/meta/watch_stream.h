@@ -26,13 +26,16 @@ class WatchStream final : public grpc::ServerWriteReactor<metapb::WatchReply>,
 
  private:
   WatchStream(StateHub& hub, uint64_t version) : hub_(hub), sent_(version) {}
+  enum class Step { kWait, kWrite, kFinish };
   // Takes the newest state to be written, if it was not yet and nothing is in the way.
-  bool TakeNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Step NextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Do(Step step);
 
   StateHub& hub_;
   // Shared with the hub's calls; given up in OnDone.
   std::shared_ptr<WatchStream> self_;
   metapb::WatchReply reply_;  // of the write that is under way
+  grpc::Status end_;          // set before kFinish
 
   Mutex mu_;
   uint64_t sent_ ABSL_GUARDED_BY(mu_);

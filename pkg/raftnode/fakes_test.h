@@ -86,7 +86,7 @@ class RecordingWal final : public wal::Wal {
 
 class RecordingTransport final : public Transport {
  public:
-  void SetPeers(std::vector<Peer>) override {}
+  void SetPeers(std::vector<Peer>, raft::Index) override {}
   void Send(std::vector<raft::Message> messages) override {
     for (raft::Message& m : messages) sent.push_back(std::move(m));
   }

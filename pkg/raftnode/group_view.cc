@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pkg/base/status.h"
+
 namespace kdb::raftnode {
 
 std::string_view RoleName(raft::Role role) {
@@ -37,7 +39,7 @@ void GroupView::Connect(Transport& transport) {
 
 void GroupView::TellTransport() {
   MutexLock lock(transport_mu_);
-  if (transport_ != nullptr) transport_->SetPeers(Peers());
+  if (transport_ != nullptr) transport_->SetPeers(Peers(), membership().index);
 }
 
 void GroupView::SetMembership(const Membership& membership) {
@@ -45,10 +47,13 @@ void GroupView::SetMembership(const Membership& membership) {
     MutexLock lock(mu_);
     membership_ = membership;
     std::erase_if(newcomers_, [&](const auto& m) { return m.first <= membership.highest_id; });
+    std::erase_if(moved_,
+                  [&](const auto& m) { return m.second.members_index <= membership.index; });
   }
   ++version_;
   logger_->info("{} has {}", name_, Describe(membership));
   TellTransport();
+  TellRemoved();
 }
 
 Membership GroupView::membership() const {
@@ -64,9 +69,14 @@ std::vector<Peer> GroupView::Peers() const {
 std::vector<Peer> GroupView::PeersLocked() const {
   std::vector<Peer> peers;
   for (const auto* members : {&membership_.members, &newcomers_}) {
-    for (const auto& [id, m] : *members) peers.push_back({id, m.uuid(), m.address()});
+    for (const auto& [id, m] : *members) peers.push_back({id, m.uuid(), AddressLocked(m)});
   }
   return peers;
+}
+
+std::string GroupView::AddressLocked(const catalog::Member& member) const {
+  auto moved = moved_.find(member.id());
+  return moved == moved_.end() ? member.address() : moved->second.address;
 }
 
 const catalog::Member* GroupView::FindLocked(raft::NodeId id) const {
@@ -91,7 +101,7 @@ absl::Status GroupView::CheckMember(raft::NodeId id, const std::string& uuid) co
 absl::Status GroupView::CheckMemberLocked(raft::NodeId id, const std::string& uuid) const {
   const catalog::Member* member = FindLocked(id);
   if (member == nullptr && id != raft::kNoNode && id <= membership_.highest_id) {
-    return absl::FailedPreconditionError(
+    return absl::NotFoundError(
         fmt::format("member {} was removed from {}: stop that server; its directory is of no use "
                     "any more",
                     id, name_));
@@ -112,21 +122,63 @@ absl::Status GroupView::CheckNewcomerLocked(raft::NodeId id, const std::string& 
       fmt::format("too many members of {} are not known here yet: {} is not let in", name_, id));
 }
 
-absl::Status GroupView::Admit(raft::NodeId id, const std::string& uuid,
-                              const std::string& address) {
+absl::StatusOr<bool> GroupView::AdmitLocked(const Caller& caller) {
+  if (caller.id <= membership_.highest_id || caller.id == self_) {
+    KDB_RETURN_IF_ERROR(CheckMemberLocked(caller.id, caller.uuid));
+    const bool newer = caller.members_index > membership_.index && caller.id != self_;
+    if (!newer || AddressLocked(*FindLocked(caller.id)) == caller.address) return false;
+    moved_[caller.id] = caller;
+    return true;
+  }
+  KDB_RETURN_IF_ERROR(CheckNewcomerLocked(caller.id, caller.uuid));
+  catalog::Member& member = newcomers_[caller.id];
+  if (member.id() == caller.id && member.address() == caller.address) return false;
+  member.set_id(caller.id);
+  member.set_uuid(caller.uuid);
+  member.set_address(caller.address);
+  return true;
+}
+
+absl::Status GroupView::Admit(const Caller& caller) {
   {
     MutexLock lock(mu_);
-    if (id <= membership_.highest_id || id == self_) return CheckMemberLocked(id, uuid);
-    if (absl::Status s = CheckNewcomerLocked(id, uuid); !s.ok()) return s;
-    catalog::Member& member = newcomers_[id];
-    if (member.id() == id && member.address() == address) return absl::OkStatus();
-    member.set_id(id);
-    member.set_uuid(uuid);
-    member.set_address(address);
+    KDB_ASSIGN_OR_RETURN(bool news, AdmitLocked(caller));
+    if (!news) return absl::OkStatus();
   }
-  logger_->info("member {} of {} at {} is not in the log that is here yet", id, name_, address);
+  logger_->info("member {} of {} is at {}, which the log that is here does not say yet", caller.id,
+                name_, caller.address);
   TellTransport();
   return absl::OkStatus();
+}
+
+void GroupView::OnRemoved(std::function<void(const absl::Status&)> removed) {
+  on_removed_ = std::move(removed);
+}
+
+void GroupView::NoteRemoved() {
+  {
+    MutexLock lock(mu_);
+    noted_removed_ = true;
+  }
+  TellRemoved();
+}
+
+absl::Status GroupView::RemovedLocked() const {
+  const bool by_log = self_ <= membership_.highest_id && FindLocked(self_) == nullptr;
+  if (!by_log && !noted_removed_) return absl::OkStatus();
+  return absl::UnavailableError(
+      fmt::format("this member was removed from {}: stop this server", name_));
+}
+
+void GroupView::TellRemoved() {
+  absl::Status removed;
+  {
+    MutexLock lock(mu_);
+    removed = RemovedLocked();
+    if (removed.ok() || std::exchange(told_removed_, true)) return;
+  }
+  logger_->warn("{}", std::string(removed.message()));
+  on_removed_(removed);
 }
 
 void GroupView::SetLeadership(const Leadership& leadership) {
@@ -155,7 +207,7 @@ GroupView::Leadership GroupView::leadership() const {
 std::string GroupView::LeaderAddress() const {
   MutexLock lock(mu_);
   const catalog::Member* leader = FindLocked(leadership_.leader);
-  return leader == nullptr || leader->id() == self_ ? "" : leader->address();
+  return leader == nullptr || leader->id() == self_ ? "" : AddressLocked(*leader);
 }
 
 void GroupView::SetReplayTarget(raft::Index index) {
@@ -175,10 +227,7 @@ absl::Status GroupView::Ready(const raft::RaftStatus& status, uint64_t max_lag) 
   {
     MutexLock lock(mu_);
     if (!degraded_.empty()) return absl::UnavailableError(degraded_);
-    if (self_ <= membership_.highest_id && FindLocked(self_) == nullptr) {
-      return absl::UnavailableError(
-          fmt::format("this member was removed from {}: stop this server", name_));
-    }
+    KDB_RETURN_IF_ERROR(RemovedLocked());
   }
   const auto& voters = status.conf.voters;
   if (std::find(voters.begin(), voters.end(), status.id) == voters.end()) {

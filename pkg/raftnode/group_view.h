@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "pkg/base/mutex.h"
 #include "pkg/obs/log.h"
 #include "pkg/raft/raft.h"
@@ -49,13 +51,29 @@ class GroupView {
 
   std::vector<Peer> Peers() const;  // this member among them
   std::optional<catalog::Member> Member(raft::NodeId id) const;
-  // OK: `id` is a member and this is its directory. FAILED_PRECONDITION says what is not so.
+  // OK: `id` is a member and this is its directory. NOT_FOUND: it was removed, for good.
+  // FAILED_PRECONDITION says what is not so.
   absl::Status CheckMember(raft::NodeId id, const std::string& uuid) const;
+  // A member as it says itself.
+  struct Caller {
+    raft::NodeId id = raft::kNoNode;
+    std::string uuid;
+    std::string address;
+    raft::Index members_index = 0;  // of the membership that it knows its address from
+  };
   // As CheckMember; but an id above all that were ever used here is that of a member that the part
   // of the log which is here does not know yet. Only a group's leader makes members, so one that
   // names this cluster, group and directory is no stranger; it may be the leader that this member
-  // needs to get the rest of the log. It becomes a peer at `address` until the log knows better.
-  absl::Status Admit(raft::NodeId id, const std::string& uuid, const std::string& address);
+  // needs to get the rest of the log. It becomes a peer at its address until the log knows better;
+  // so does one that has moved, as a newer membership than that here says.
+  absl::Status Admit(const Caller& caller);
+
+  // `removed` is called once it is known that this member is one no more, by its own log or by what
+  // others say: nothing that it knows gets newer. From any thread; must not block. Set before
+  // Connect.
+  void OnRemoved(std::function<void(const absl::Status&)> removed);
+  // A member that knows more of the log said so.
+  void NoteRemoved();
 
   // As raftnode::Observer tells; logged.
   void SetLeadership(const Leadership& leadership);
@@ -75,11 +93,17 @@ class GroupView {
   absl::Status Ready(const raft::RaftStatus& status, uint64_t max_lag) const;
 
  private:
+  // OK, or that this member was removed.
+  absl::Status RemovedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellRemoved();
   absl::Status CheckMemberLocked(raft::NodeId id, const std::string& uuid) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckNewcomerLocked(raft::NodeId id, const std::string& uuid) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // True: a peer is now somewhere else than before.
+  absl::StatusOr<bool> AdmitLocked(const Caller& caller) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   const catalog::Member* FindLocked(raft::NodeId id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::string AddressLocked(const catalog::Member& member) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<Peer> PeersLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TellTransport();
 
@@ -87,6 +111,8 @@ class GroupView {
   const std::string name_;  // of the group, for logs
   const obs::Logger logger_;
   std::atomic<uint64_t> version_ = 0;
+
+  std::function<void(const absl::Status&)> on_removed_ = [](const absl::Status&) {};
 
   Mutex transport_mu_;  // before mu_: the newest peers are told last
   Transport* transport_ ABSL_GUARDED_BY(transport_mu_) = nullptr;
@@ -96,6 +122,10 @@ class GroupView {
   // Beside the membership, with ids above all of its own: this member while the log has not come to
   // it, and those who said that they are members.
   std::map<raft::NodeId, catalog::Member> newcomers_ ABSL_GUARDED_BY(mu_);
+  // Members of the membership that have moved since, by what they said.
+  std::map<raft::NodeId, Caller> moved_ ABSL_GUARDED_BY(mu_);
+  bool noted_removed_ ABSL_GUARDED_BY(mu_) = false;
+  bool told_removed_ ABSL_GUARDED_BY(mu_) = false;  // on_removed_ was called
   Leadership leadership_ ABSL_GUARDED_BY(mu_);
   std::string degraded_ ABSL_GUARDED_BY(mu_);  // why; empty: it is not
   std::optional<raft::Index> replay_target_ ABSL_GUARDED_BY(mu_);

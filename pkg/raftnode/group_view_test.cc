@@ -31,12 +31,14 @@ std::string Message(const absl::Status& status) { return std::string(status.mess
 
 class Peers final : public Transport {
  public:
-  void SetPeers(std::vector<Peer> peers) override {
+  void SetPeers(std::vector<Peer> peers, raft::Index index) override {
+    members_index = index;
     addresses.clear();
     for (const Peer& peer : peers) addresses.push_back(peer.address);
   }
   void Send(std::vector<raft::Message>) override {}
   std::vector<std::string> addresses;
+  raft::Index members_index = 0;
 };
 
 class GroupViewTest : public ::testing::Test {
@@ -71,31 +73,71 @@ TEST_F(GroupViewTest, ALearnerKnowsItselfBeforeItsLogDoes) {
 TEST_F(GroupViewTest, AMemberThatCameLaterIsLetInUnderOneName) {
   Peers transport;
   view_.Connect(transport);
-  EXPECT_TRUE(view_.Admit(5, "u5", "h5:1").ok());
+  EXPECT_TRUE(view_.Admit({5, "u5", "h5:1"}).ok());
   EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "h2:1", "h3:1", "h5:1"));
-  EXPECT_THAT(Message(view_.Admit(5, "u6", "h5:1")), HasSubstr("is directory u5, not u6"));
-  EXPECT_THAT(Message(view_.Admit(2, "u5", "h5:1")), HasSubstr("is directory u2, not u5"));
+  EXPECT_THAT(Message(view_.Admit({5, "u6", "h5:1"})), HasSubstr("is directory u5, not u6"));
+  EXPECT_THAT(Message(view_.Admit({2, "u5", "h5:1"})), HasSubstr("is directory u2, not u5"));
   Lead(raft::Role::kFollower, 5);
   EXPECT_EQ(view_.LeaderAddress(), "h5:1");
 }
 
+TEST_F(GroupViewTest, AMemberThatMovedIsFoundByTheNewerMembership) {
+  Peers transport;
+  view_.Connect(transport);
+  Membership membership = view_.membership();
+  membership.index = 20;
+  view_.SetMembership(membership);
+  EXPECT_EQ(transport.members_index, 20u);
+  // It knows no more than is known here, and the log here says where it is.
+  EXPECT_TRUE(view_.Admit({2, "u2", "old:1", 20}).ok());
+  EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "h2:1", "h3:1"));
+  EXPECT_TRUE(view_.Admit({2, "u2", "new:1", 21}).ok());
+  EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "new:1", "h3:1"));
+  Lead(raft::Role::kFollower, 2);
+  EXPECT_EQ(view_.LeaderAddress(), "new:1");
+  EXPECT_FALSE(view_.Admit({2, "u9", "new:1", 22}).ok());
+  // Until the log has come so far.
+  membership.index = 21;
+  membership.members[2].set_address("newest:1");
+  view_.SetMembership(membership);
+  EXPECT_THAT(transport.addresses, ElementsAre("h1:1", "newest:1", "h3:1"));
+}
+
 TEST_F(GroupViewTest, WhoWasRemovedIsRefusedByName) {
-  ASSERT_TRUE(view_.Admit(4, "u4", "h4:1").ok());
+  ASSERT_TRUE(view_.Admit({4, "u4", "h4:1"}).ok());
   Membership membership = view_.membership();
   membership.highest_id = 5;
   membership.members.erase(2);
   view_.SetMembership(membership);
   for (raft::NodeId id : {2, 4}) {
     const std::string uuid = "u" + std::to_string(id);
-    EXPECT_THAT(Message(view_.Admit(id, uuid, "h:1")), HasSubstr("was removed from group 7"));
+    EXPECT_THAT(Message(view_.Admit({id, uuid, "h:1"})), HasSubstr("was removed from group 7"));
     EXPECT_THAT(Message(view_.CheckMember(id, uuid)), HasSubstr("was removed from group 7"));
   }
+}
+
+TEST_F(GroupViewTest, KnowsThatItWasRemovedByItsLogOrByOthers) {
+  std::vector<std::string> said;
+  view_.OnRemoved([&](const absl::Status& why) { said.push_back(Message(why)); });
+  view_.SetMembership(view_.membership());
+  EXPECT_THAT(said, ElementsAre());
+  Membership without_it = view_.membership();
+  without_it.members.erase(1);
+  GroupView told(Birth(), 1, obs::NullLogger());
+  told.OnRemoved([&](const absl::Status& why) { said.push_back(Message(why)); });
+  for (int i = 0; i < 2; ++i) {  // again: once said is enough
+    view_.SetMembership(without_it);
+    told.NoteRemoved();
+  }
+  const std::string why = "this member was removed from group 7: stop this server";
+  EXPECT_THAT(said, ElementsAre(why, why));
+  EXPECT_EQ(Message(told.Ready({}, 5)), why);
 }
 
 TEST_F(GroupViewTest, LetsInOnlySoMany) {
   raft::NodeId id = 10;
   absl::Status status;
-  for (; status.ok() && id < 100; ++id) status = view_.Admit(id, "u", "h");
+  for (; status.ok() && id < 100; ++id) status = view_.Admit({id, "u", "h"});
   EXPECT_THAT(Message(status), HasSubstr("not let in"));
   EXPECT_LE(view_.Peers().size(), 2 + GroupView::kMaxNewcomers);
 }

@@ -35,8 +35,9 @@ struct Identity {
 absl::StatusOr<Identity> LoadIdentity(FileSystem& fs, const std::string& dir, ServerKind kind,
                                       Random& random);
 
-// Accepts a certificate durably. OK when it is the one accepted before. FAILED_PRECONDITION when it
-// does not name this UUID, is not for this kind of server, or the directory belongs to another
+// Accepts a certificate durably. OK when it is the one accepted before; of a later member, which it
+// names as a learner, also when it names the same one at another address. FAILED_PRECONDITION when
+// it does not name this UUID, is not for this kind of server, or the directory belongs to another
 // cluster or group: the message says which.
 absl::Status AcceptBirth(FileSystem& fs, const std::string& dir,
                          const catalog::BirthCertificate& certificate, Identity* identity);

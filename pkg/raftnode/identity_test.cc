@@ -70,6 +70,19 @@ TEST_F(IdentityTest, CertificateIsAcceptedForLife) {
   EXPECT_THAT(refused.ToString(), HasSubstr("belongs to cluster c1, group 7"));
 }
 
+TEST_F(IdentityTest, ALaterMemberIsToldAgainWhereverItIs) {
+  Identity identity = Load();
+  catalog::BirthCertificate told = Certificate(identity.uuid);
+  told.mutable_members(1)->set_role(catalog::Member::LEARNER);
+  ASSERT_TRUE(AcceptBirth(fs_, "/data", told, &identity).ok());
+  catalog::BirthCertificate again = told;
+  again.mutable_members(1)->set_address("elsewhere:1");
+  EXPECT_TRUE(AcceptBirth(fs_, "/data", again, &identity).ok());
+  again.mutable_members(1)->set_id(9);  // another member
+  EXPECT_FALSE(AcceptBirth(fs_, "/data", again, &identity).ok());
+  EXPECT_EQ(Load().self()->id(), 2);
+}
+
 TEST_F(IdentityTest, CertificateOfOthersIsRefused) {
   Identity identity = Load();
   absl::Status refused = AcceptBirth(fs_, "/data", Certificate("somebody"), &identity);

@@ -20,8 +20,9 @@ struct Peer {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Replaces the set of peers; addresses may change.
-  virtual void SetPeers(std::vector<Peer> peers) = 0;
+  // Replaces the set of peers, this member among them; addresses may change. `members_index`: of
+  // the entry that they are known from.
+  virtual void SetPeers(std::vector<Peer> peers, raft::Index members_index) = 0;
   virtual void Send(std::vector<raft::Message> messages) = 0;
 };
 

@@ -21,7 +21,8 @@ MemberStreams::MemberStreams(const TransportOptions& options, asio::io_context& 
     : self_(std::move(self)),
       service_(service),
       transport_(options, io, self_, logger, metrics,
-                 [this](raft::NodeId peer) { OnUnreachable(peer); }) {}
+                 [this](raft::NodeId peer, const absl::Status& why) { OnUnreachable(peer, why); }) {
+}
 
 MemberStreams::~MemberStreams() { Close(); }
 
@@ -43,7 +44,10 @@ void MemberStreams::Close() {
 
 absl::Status MemberStreams::Accept(const raftpb::Hello& hello) {
   KDB_RETURN_IF_ERROR(CheckHello(hello, self_));
-  return group_->Admit(hello.from_id(), hello.from_uuid(), hello.from_address());
+  return group_->Admit({.id = hello.from_id(),
+                        .uuid = hello.from_uuid(),
+                        .address = hello.from_address(),
+                        .members_index = hello.members_index()});
 }
 
 uint64_t MemberStreams::members_version() const { return group_->version(); }
@@ -52,9 +56,11 @@ void MemberStreams::Deliver(std::vector<raft::Message> messages) {
   node_->Deliver(std::move(messages));
 }
 
-void MemberStreams::OnUnreachable(raft::NodeId peer) {
+void MemberStreams::OnUnreachable(raft::NodeId peer, const absl::Status& why) {
   MutexLock lock(mu_);
-  if (reachable_ != nullptr) reachable_->ReportUnreachable(peer);
+  if (reachable_ == nullptr) return;
+  if (absl::IsNotFound(why)) group_->NoteRemoved();
+  reachable_->ReportUnreachable(peer);
 }
 
 }  // namespace kdb::rpc

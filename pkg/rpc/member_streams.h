@@ -35,7 +35,7 @@ class MemberStreams final : private RaftSink {
   absl::Status Accept(const raftpb::Hello& hello) override;
   void Deliver(std::vector<raft::Message> messages) override;
   uint64_t members_version() const override;
-  void OnUnreachable(raft::NodeId peer);
+  void OnUnreachable(raft::NodeId peer, const absl::Status& why);
 
   const MemberIdentity self_;
   RaftService& service_;

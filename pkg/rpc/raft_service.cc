@@ -93,7 +93,7 @@ std::unique_ptr<net::Handler> RaftService::Open(const std::string& peer) {
 
 absl::Status RaftService::Accept(const raftpb::Hello& hello, const std::string& peer_host) {
   absl::Status status = Check(hello);
-  if (absl::IsFailedPrecondition(status)) {
+  if (absl::IsFailedPrecondition(status) || absl::IsNotFound(status)) {
     refusals_.Warn(
         fmt::format("refuses the raft streams of {} from {}: {}",
                     NameOf(hello.cluster_id(), hello.gid(), hello.from_id(), hello.from_uuid()),

@@ -32,7 +32,7 @@ struct RaftTransport::Shared {
   asio::io_context& io;
   MemberIdentity self;
   obs::Logger logger;
-  std::function<void(raft::NodeId)> on_unreachable;
+  OnUnreachable on_unreachable;
   obs::Counter& sent;
   obs::Counter& dropped;
   obs::Counter& streams;
@@ -41,7 +41,9 @@ struct RaftTransport::Shared {
   Mutex mu;
   CondVar idle;
   int open_streams ABSL_GUARDED_BY(mu) = 0;
+  // What this member says of itself.
   std::string own_address ABSL_GUARDED_BY(mu);
+  raft::Index members_index ABSL_GUARDED_BY(mu) = 0;
 };
 
 // Messages of one kind to one peer and the connection that carries them. It is opened at the first
@@ -96,26 +98,17 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     auto now = std::chrono::steady_clock::now();
     if (now < reopen_at_) return false;
     reopen_at_ = now + kReopenAfter;
-    std::string own_address;
+    raftpb::StreamRequest opening;
+    *opening.mutable_hello() = HelloTo(shared_->self, peer_);
     {
       MutexLock lock(shared_->mu);
       ++shared_->open_streams;
-      own_address = shared_->own_address;
+      opening.mutable_hello()->set_from_address(shared_->own_address);
+      opening.mutable_hello()->set_members_index(shared_->members_index);
     }
     shared_->streams.Increment();
     connection_ = net::Connection::Dial(shared_->io, peer_.address, net::Service::kRaft,
                                         std::make_unique<Watcher>(shared_from_this()));
-    raftpb::StreamRequest opening;
-    raftpb::Hello& hello = *opening.mutable_hello();
-    hello.set_cluster_id(shared_->self.cluster_id);
-    hello.set_gid(shared_->self.gid);
-    hello.set_from_id(shared_->self.id);
-    hello.set_from_uuid(shared_->self.uuid);
-    hello.set_to_id(peer_.id);
-    hello.set_to_uuid(peer_.uuid);
-    hello.set_from_address(own_address);
-    *opening.mutable_hello() = HelloTo(shared_->self, peer_);
-    opening.mutable_hello()->set_from_address(own_address);
     connection_->Send(net::ToFrame(opening));
     return true;
   }
@@ -139,7 +132,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
     }
     if (!closed) {
       Log(why);
-      shared_->on_unreachable(peer_.id);
+      shared_->on_unreachable(peer_.id, why);
     }
     MutexLock lock(shared_->mu);
     if (--shared_->open_streams == 0) shared_->idle.NotifyAll();
@@ -147,7 +140,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
 
   void Log(const absl::Status& why) {
     // What lasts until somebody does something; a peer that is down comes back by itself.
-    if (absl::IsFailedPrecondition(why)) {
+    if (absl::IsFailedPrecondition(why) || absl::IsNotFound(why)) {
       shared_->refusals.Warn(fmt::format("member {} at {} refuses raft streams: {}", peer_.id,
                                          peer_.address, std::string(why.message())),
                              std::chrono::steady_clock::now());
@@ -171,7 +164,7 @@ class RaftTransport::Lane : public std::enable_shared_from_this<RaftTransport::L
 
 RaftTransport::RaftTransport(const TransportOptions& options, asio::io_context& io,
                              MemberIdentity self, const obs::Logger& logger, obs::Registry& metrics,
-                             std::function<void(raft::NodeId)> on_unreachable)
+                             OnUnreachable on_unreachable)
     : shared_(new Shared{
           .options = options,
           .io = io,
@@ -185,21 +178,24 @@ RaftTransport::RaftTransport(const TransportOptions& options, asio::io_context& 
           .refusals = obs::LimitedLog(logger),
           .mu = {},
           .idle = {},
-          .own_address = {}}) {}
+          .own_address = {},
+          .members_index = 0}) {}
 
 RaftTransport::~RaftTransport() {
-  SetPeers({});
+  SetPeers({}, 0);
   MutexLock lock(shared_->mu);
   while (shared_->open_streams > 0) shared_->idle.Wait(shared_->mu);
 }
 
-void RaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
+void RaftTransport::SetPeers(std::vector<raftnode::Peer> peers, raft::Index members_index) {
   std::map<raft::NodeId, PeerLanes> old;
   MutexLock lock(mu_);
   old.swap(peers_);
   for (raftnode::Peer& peer : peers) {
     if (peer.id == shared_->self.id) {
-      RememberOwnAddress(peer.address);
+      MutexLock own_lock(shared_->mu);
+      shared_->own_address = peer.address;
+      shared_->members_index = members_index;
       continue;
     }
     auto it = old.find(peer.id);
@@ -215,11 +211,6 @@ void RaftTransport::SetPeers(std::vector<raftnode::Peer> peers) {
     lanes.control->Close();
     lanes.appends->Close();
   }
-}
-
-void RaftTransport::RememberOwnAddress(const std::string& address) {
-  MutexLock lock(shared_->mu);
-  shared_->own_address = address;
 }
 
 void RaftTransport::Send(std::vector<raft::Message> messages) {
@@ -240,7 +231,7 @@ void RaftTransport::Send(std::vector<raft::Message> messages) {
       lanes.appends->Flush();
     }
   }
-  for (raft::NodeId id : unreachable) shared_->on_unreachable(id);
+  for (raft::NodeId id : unreachable) shared_->on_unreachable(id, absl::OkStatus());
 }
 
 }  // namespace kdb::rpc

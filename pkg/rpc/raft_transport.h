@@ -35,7 +35,8 @@ raftpb::Hello HelloTo(const MemberIdentity& self, const raftnode::Peer& peer);
 class RaftSink {
  public:
   virtual ~RaftSink() = default;
-  // OK: the stream of this peer is welcome. The message of an error goes back to the peer.
+  // OK: the stream of this peer is welcome. NOT_FOUND: it was a member, and is none any more. The
+  // message of an error goes back to the peer.
   virtual absl::Status Accept(const raftpb::Hello& hello) = 0;
   virtual void Deliver(std::vector<raft::Message> messages) = 0;
   // When it is another than at Accept, a stream that is open is asked for its hello again.
@@ -89,15 +90,16 @@ struct TransportOptions {
 // The sending side. Messages leave on the thread that sends them.
 class RaftTransport final : public raftnode::Transport {
  public:
+  using OnUnreachable = std::function<void(raft::NodeId peer, const absl::Status& why)>;
+
   // Its connections run on `io`, whose thread outlives the transport. `on_unreachable` is called,
-  // from any thread, when messages to a peer were dropped or its stream broke.
+  // from any thread, when messages to a peer were dropped (OK) or its stream ended: why.
   RaftTransport(const TransportOptions& options, asio::io_context& io, MemberIdentity self,
-                const obs::Logger& logger, obs::Registry& metrics,
-                std::function<void(raft::NodeId)> on_unreachable);
+                const obs::Logger& logger, obs::Registry& metrics, OnUnreachable on_unreachable);
   // Closes the streams and waits for them. Not from the thread of `io`.
   ~RaftTransport() override;
 
-  void SetPeers(std::vector<raftnode::Peer> peers) override;
+  void SetPeers(std::vector<raftnode::Peer> peers, raft::Index members_index) override;
   void Send(std::vector<raft::Message> messages) override;
 
  private:
@@ -109,8 +111,6 @@ class RaftTransport final : public raftnode::Transport {
     std::shared_ptr<Lane> appends;
   };
   struct Shared;
-
-  void RememberOwnAddress(const std::string& address);
 
   // Shared with the lanes, which outlive their peer's removal until their connection is closed.
   std::shared_ptr<Shared> shared_;

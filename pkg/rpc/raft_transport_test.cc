@@ -92,9 +92,11 @@ class Receiver final : public RaftSink {
 class RaftTransportTest : public ::testing::Test {
  protected:
   void Start(const TransportOptions& options = {}) {
-    transport_ = std::make_unique<RaftTransport>(
-        options, loop_.io(), Member(1), obs::NullLogger(), metrics_,
-        [this](raft::NodeId peer) { monitor_.Change([&] { unreachable_.push_back(peer); }); });
+    transport_ =
+        std::make_unique<RaftTransport>(options, loop_.io(), Member(1), obs::NullLogger(), metrics_,
+                                        [this](raft::NodeId peer, const absl::Status&) {
+                                          monitor_.Change([&] { unreachable_.push_back(peer); });
+                                        });
   }
   static Message Append(raft::Index index, size_t bytes = 10) {
     Message m;
@@ -139,7 +141,7 @@ class RaftTransportTest : public ::testing::Test {
 TEST_F(RaftTransportTest, MessagesOfALaneArriveInOrder) {
   Start();
   peer_.Serve();
-  transport_->SetPeers({peer_.peer()});
+  transport_->SetPeers({peer_.peer()}, 0);
   for (raft::Index i = 0; i < 1'000; ++i) {
     transport_->Send({Append(i), Heartbeat(i), Append(1'000 + i)});
   }
@@ -162,7 +164,7 @@ TEST_F(RaftTransportTest, MessagesOfALaneArriveInOrder) {
 TEST_F(RaftTransportTest, AnEntryOfTheLargestCommand) {
   Start();
   peer_.Serve();
-  transport_->SetPeers({peer_.peer()});
+  transport_->SetPeers({peer_.peer()}, 0);
   transport_->Send({Append(0, 33 << 20)});
   ASSERT_TRUE(AwaitMessages(1));
   EXPECT_EQ(peer_.got[0].entries[0].data.size(), 33u << 20);
@@ -173,7 +175,7 @@ TEST_F(RaftTransportTest, AStreamForSomeoneElseIsRefused) {
   peer_.Serve();
   raftnode::Peer mistaken = peer_.peer();
   mistaken.uuid = "uuid-of-an-older-directory";
-  transport_->SetPeers({mistaken});
+  transport_->SetPeers({mistaken}, 0);
   transport_->Send({Heartbeat(1)});
   EXPECT_TRUE(peer_.monitor.Await([&] { return !peer_.refused.empty(); }));
   EXPECT_TRUE(monitor_.Await([&] { return !unreachable_.empty(); }));
@@ -212,7 +214,7 @@ TEST_F(RaftTransportTest, NamesWhatDoesNotMatch) {
 TEST_F(RaftTransportTest, ReconnectsAfterThePeerRestarted) {
   Start();
   peer_.Serve();
-  transport_->SetPeers({peer_.peer()});
+  transport_->SetPeers({peer_.peer()}, 0);
   SendUntilDelivered();
   int port = std::stoi(peer_.peer().address.substr(peer_.peer().address.rfind(':') + 1));
   peer_.Stop();
@@ -224,11 +226,11 @@ TEST_F(RaftTransportTest, ReconnectsAfterThePeerRestarted) {
 TEST_F(RaftTransportTest, FollowsAPeerToItsNewAddress) {
   Start();
   peer_.Serve();
-  transport_->SetPeers({peer_.peer()});
+  transport_->SetPeers({peer_.peer()}, 0);
   SendUntilDelivered();
   peer_.Stop();
   peer_.Serve();
-  transport_->SetPeers({peer_.peer()});
+  transport_->SetPeers({peer_.peer()}, 0);
   SendUntilDelivered();
 }
 
@@ -237,7 +239,7 @@ TEST_F(RaftTransportTest, ADeadPeerIsUnreachable) {
   peer_.Serve();
   raftnode::Peer dead = peer_.peer();
   peer_.Stop();
-  transport_->SetPeers({dead});
+  transport_->SetPeers({dead}, 0);
   transport_->Send({Append(0)});
   EXPECT_TRUE(monitor_.Await([&] { return !unreachable_.empty(); }));
 }
@@ -247,7 +249,7 @@ TEST_F(RaftTransportTest, AFullQueueDropsAndSaysSo) {
   Start({.max_queued_bytes = 100'000, .max_request_bytes = 20'000});
   peer_.Serve();
   loop_.RunAndWait([&] {
-    transport_->SetPeers({peer_.peer()});
+    transport_->SetPeers({peer_.peer()}, 0);
     transport_->Send({Append(0, 150'000)});  // one message of any size
     for (raft::Index i = 1; i <= 10; ++i) transport_->Send({Append(i, 10'000)});
     EXPECT_EQ(unreachable_, std::vector<raft::NodeId>(10, 2));
@@ -260,7 +262,7 @@ TEST_F(RaftTransportTest, AFullQueueDropsAndSaysSo) {
 TEST_F(RaftTransportTest, RefusesWithoutASinkAndAfterDetach) {
   Start();
   peer_.Serve();
-  transport_->SetPeers({peer_.peer()});
+  transport_->SetPeers({peer_.peer()}, 0);
   SendUntilDelivered();
   peer_.service.Detach();
   size_t before = peer_.got.size();

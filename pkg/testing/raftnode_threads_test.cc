@@ -57,7 +57,7 @@ class Member final : public raftnode::Transport, public raftnode::Observer {
     exchange_.Attach(id, node.get());
   }
 
-  void SetPeers(std::vector<raftnode::Peer>) override {}
+  void SetPeers(std::vector<raftnode::Peer>, raft::Index) override {}
   void Send(std::vector<raft::Message> messages) override { exchange_.Send(std::move(messages)); }
   void OnLeadership(raft::Role role, raft::Term, raft::NodeId) override {
     leads = role == raft::Role::kLeader;

@@ -9,7 +9,7 @@ class SimRaftNetwork::Link final : public raftnode::Transport {
   Link(SimRaftNetwork& owner, raft::NodeId self) : owner_(owner), self_(self) {}
 
   // Members are found by id; addresses mean nothing here.
-  void SetPeers(std::vector<raftnode::Peer>) override {}
+  void SetPeers(std::vector<raftnode::Peer>, raft::Index) override {}
   void Send(std::vector<raft::Message> messages) override {
     for (raft::Message& m : messages) owner_.Send(self_, std::move(m));
   }
