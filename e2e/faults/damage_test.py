@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Bits flip in the files of a replica that serves: no client gets a wrong value, the replica goes into quarantine and stays there, the others serve."""
 
+import contextlib
+import json
 import os
 import pathlib
 
@@ -28,20 +30,44 @@ def data_files(directory, suffix):
     return sorted((directory / "db").glob(f"*{suffix}"))
 
 
-def rot(path, step):
-    """Flips a bit in every `step` bytes, under the eyes of the process that has the file open. Returns how many."""
-    places = range(step // 2, path.stat().st_size, step)
-    with open(path, "r+b") as f:
-        for at in places:
-            byte = os.pread(f.fileno(), 1, at)
-            os.pwrite(f.fileno(), bytes([byte[0] ^ 4]), at)
-    return len(places)
+def bytes_of(paths):
+    total = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
-def read_until_quarantine(client, values, quarantine):
+class Rot:
+    """Flips a bit in every `step` bytes of a server's files, each file once, under the eyes of the process that has them open."""
+
+    def __init__(self, directory, suffix, step=4000):
+        self.directory = directory
+        self.suffix = suffix
+        self.step = step
+        self.rotten = set()
+        self.flips = 0
+
+    def spread(self):
+        for path in data_files(self.directory, self.suffix):
+            if path not in self.rotten:
+                self.rotten.add(path)
+                with contextlib.suppress(FileNotFoundError):  # a compaction was faster
+                    self._flip(path)
+
+    def _flip(self, path):
+        with open(path, "r+b") as f:
+            for at in range(self.step // 2, os.fstat(f.fileno()).st_size, self.step):
+                byte = os.pread(f.fileno(), 1, at)
+                os.pwrite(f.fileno(), bytes([byte[0] ^ 4]), at)
+                self.flips += 1
+
+
+def read_until_quarantine(client, values, rot, quarantine):
     """Every reply must be right; errors that say that nothing is known are not wrong, only late."""
     right = late = 0
     while not quarantine.exists() or right == 0:
+        rot.spread()  # to what a compaction has written anew
         for key, value in values.items():
             reply = client.run("GET", key)
             if reply == value:
@@ -88,11 +114,11 @@ def rotting_leader(test, cluster, client):
     leader = cluster.leader()["name"]
     directory = pathlib.Path(cluster.dir) / leader
     suffix = test.random.choice([".sst", ".blob"])
-    wait_for("files", lambda: sum(p.stat().st_size for p in data_files(directory, suffix)) > 100_000, 20)
+    wait_for("files", lambda: bytes_of(data_files(directory, suffix)) > 100_000, 20)
     pid = cluster.process(leader)["pid"]
-    flips = sum(rot(path, 4000) for path in data_files(directory, suffix))
-    test.say(f"{flips} bits flipped in {leader}'s {suffix} files")
-    test.summary["right"], test.summary["late"] = read_until_quarantine(client, values, directory / "quarantine")
+    rot = Rot(directory, suffix)
+    test.summary["right"], test.summary["late"] = read_until_quarantine(client, values, rot, directory / "quarantine")
+    test.say(f"{rot.flips} bits flipped in {leader}'s {suffix} files")
     says_why(test, cluster, leader)
     others_serve(cluster, client, values)
     if cluster.process(leader)["pid"] != pid:
@@ -107,11 +133,37 @@ def stays_in_quarantine(test, cluster, client, name, values):
     others_serve(cluster, client, values)
 
 
+def member_at(cluster, address):
+    reply = cluster.ctl("-o", "json", "member", "list", "1")
+    if reply.returncode != 0:
+        raise Failure(f"kdbctl member list: {reply.stderr.strip()}")
+    return next(m["id"] for m in json.loads(reply.stdout)["members"] if m["address"] == address)
+
+
+def is_replaced(test, cluster, client, name, values):
+    """A server on an empty directory, here at the same address, takes its place: it leads, with all that there was."""
+    process = cluster.process(name)
+    old = member_at(cluster, process["address"])
+    pathlib.Path(process["data"]).rename(f"{process['data']}.damaged")
+    cluster.wait_restarted(cluster.kill([name]), refuse=False)
+    wait_for(f"{name} passive", lambda: "passive" in http(process["admin"], "/readyz")[1], 20)
+    result = cluster.ctl("member", "replace", "1", str(old), process["address"], "--wait", timeout=60)
+    if result.returncode != 0:
+        raise Failure(f"kdbctl member replace: {result.stderr.strip()}")
+    wait_for(f"{name} is ready", lambda: cluster.ready(name), 30)
+    new = member_at(cluster, process["address"])
+    wait_for("a transfer to it", lambda: cluster.ctl("transfer-leader", "1", str(new)).returncode == 0, 20)
+    wait_for("its leadership", lambda: cluster.leader()["name"] == name, 10)
+    test.say(f"{name} is member {new} in place of {old}, and leads")
+    others_serve(cluster, client, values)
+
+
 def damage(test):
     with Cluster(test.build, test.work / "cluster", kv_flags=FLAGS) as cluster:
         with Client(cluster.port) as client:
             leader, values = rotting_leader(test, cluster, client)
             stays_in_quarantine(test, cluster, client, leader, values)
+            is_replaced(test, cluster, client, leader, values)
 
 
 if __name__ == "__main__":
