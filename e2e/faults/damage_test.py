@@ -92,9 +92,9 @@ def says_why(test, cluster, name, reason=""):
         raise Failure(f"{name} is not alive, or its metric does not tell")
     if "is in quarantine" not in cluster.last_log(name, 50):
         raise Failure(f"{name}'s log does not tell: {cluster.last_log(name)}")
-    roles = {m["name"]: m["role"] for m in cluster.members()}
-    if roles.get(name) != "quarantined":
-        raise Failure(f"kdbctl status does not tell: {roles}")
+    told = [m for m in cluster.members() if m["name"] == name]
+    if not told or told[0]["role"] != "quarantined" or "kdbctl member replace" not in told[0]["trouble"]:
+        raise Failure(f"kdbctl status does not tell: {told}")
 
 
 def others_serve(cluster, client, values):

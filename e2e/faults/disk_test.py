@@ -167,6 +167,7 @@ def watermarks(test, cluster):
             wait_for("the warning", lambda: disk_level(cluster, leader) == 1, 20)
             if client.run("SET", "warned", "v") != b"+OK" or not cluster.ready(leader):
                 raise Failure("a warning is not all that comes of the first mark")
+            wait_for("kdbctl's", lambda: any("the disk is filling up" in m["trouble"] for m in cluster.members()), 10)
             wait_for("the log's warning", lambda: "the disk is filling up" in cluster.last_log(leader, 50), 10)
 
             fill(cluster, follower, TMPFS_BYTES * 7 // 100)

@@ -69,7 +69,8 @@ nlohmann::json ToJson(const MemberRow& row) {
                {"bytes", s.bytes()},
                {"slots", Slots(s)},
                {"uuid", s.uuid()},
-               {"version", s.version()}});
+               {"version", s.version()},
+               {"trouble", s.trouble()}});
   return json;
 }
 
@@ -86,6 +87,10 @@ void PrintTable(const std::vector<MemberRow>& rows) {
     fmt::print(kRow, group, row.id, row.address, s.role(), s.term(),
                s.last_index() - std::min(s.last_index(), s.applied()), s.keys(), s.bytes(),
                row.gid == 0 ? "-" : Slots(s));
+  }
+  for (const MemberRow& row : rows) {
+    if (!row.status.has_value() || row.status->trouble().empty()) continue;
+    fmt::print("member {} at {}: {}\n", row.id, row.address, row.status->trouble());
   }
 }
 

@@ -195,8 +195,16 @@ void GroupView::SetDegraded(bool degraded, const std::string& why) {
 }
 
 void GroupView::SetDisk(const DiskStatus& disk) {
-  if (disk.level == DiskLevel::kRoom && !disk.quorum_full) return logger_->info(Describe(disk));
-  logger_->warn(Describe(disk));
+  const bool room = disk.level == DiskLevel::kRoom && !disk.quorum_full;
+  const std::string said = Describe(disk);
+  room ? logger_->info("{}", said) : logger_->warn("{}", said);
+  MutexLock lock(mu_);
+  disk_trouble_ = room ? "" : said;
+}
+
+std::string GroupView::DiskTrouble() const {
+  MutexLock lock(mu_);
+  return disk_trouble_;
 }
 
 GroupView::Leadership GroupView::leadership() const {

@@ -79,6 +79,8 @@ class GroupView {
   void SetLeadership(const Leadership& leadership);
   void SetDegraded(bool degraded, const std::string& why);
   void SetDisk(const DiskStatus& disk);
+  // What is to be said of the disk; empty: it has room.
+  std::string DiskTrouble() const;
 
   Leadership leadership() const;
   // Empty when no leader is known or it is this member: who asks would come back at once.
@@ -128,6 +130,7 @@ class GroupView {
   bool told_removed_ ABSL_GUARDED_BY(mu_) = false;  // on_removed_ was called
   Leadership leadership_ ABSL_GUARDED_BY(mu_);
   std::string degraded_ ABSL_GUARDED_BY(mu_);  // why; empty: it is not
+  std::string disk_trouble_ ABSL_GUARDED_BY(mu_);
   std::optional<raft::Index> replay_target_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -189,6 +189,8 @@ TEST_F(GroupViewTest, SaysWhyItIsNotReady) {
   view_.SetDegraded(true, "the disk is full");
   EXPECT_THAT(Message(view_.Ready(status, 5)), HasSubstr("the disk is full"));
   view_.SetDegraded(false, "the disk is full");
+  view_.SetDisk({.level = DiskLevel::kWarn, .quorum_full = false, .text = "86 % used"});
+  EXPECT_THAT(view_.DiskTrouble(), HasSubstr("86 % used"));
   EXPECT_TRUE(view_.Ready(status, 5).ok());
 }
 

@@ -109,7 +109,9 @@ grpc::ServerUnaryReactor* MemberAdmin::Status(grpc::CallbackServerContext* conte
                                               shardpb::StatusReply* reply) {
   FillIdentity(directory_.identity(), reply);
   reply->set_version(version_);
-  reply->set_role(directory_.Quarantined().ok() ? "passive" : "quarantined");
+  const absl::Status quarantined = directory_.Quarantined();
+  reply->set_role(quarantined.ok() ? "passive" : "quarantined");
+  reply->set_trouble(std::string(quarantined.message()));
   if (auto raft = FillStatus(reply)) FillRaft(*raft, reply);
   return Answer(context, absl::OkStatus());
 }

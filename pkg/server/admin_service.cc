@@ -27,6 +27,7 @@ std::optional<raft::RaftStatus> AdminService::FillStatus(shardpb::StatusReply* r
   if (member == nullptr) return std::nullopt;
   reply->set_keys(member->replica().ShardStats().keys);
   reply->set_bytes(member->EngineBytes());
+  reply->set_trouble(member->replica().Trouble());
   exec::SlotSet owned = member->replica().owned();
   for (uint32_t slot = 0; slot < shard::kSlots; ++slot) {
     if (owned[slot]) reply->add_slots(slot);

@@ -209,6 +209,11 @@ void Replica::OnDisk(const raftnode::DiskStatus& disk) {
   no_room_.store(disk.refuses_growth(), std::memory_order_relaxed);
 }
 
+std::string Replica::Trouble() const {
+  const absl::Status ready = Ready();
+  return ready.ok() ? group_.DiskTrouble() : std::string(ready.message());
+}
+
 void Replica::ExpireKeys() {
   clock_skew_.Set(static_cast<double>(proposer_.SkewMs()) / 1000);
   if (!leads() || expiring_.load()) return;

@@ -95,6 +95,8 @@ class Replica final : private raftnode::Observer {
   std::string LeaderAddress() const { return group_.LeaderAddress(); }
   // UNAVAILABLE with the reason while this replica should get no traffic.
   absl::Status Ready() const { return group_.Ready(node_->Status(), options_.ready_apply_lag); }
+  // For people: why it is not ready, or that its disk fills up; empty: neither.
+  std::string Trouble() const;
   // UNAVAILABLE, with how far it has come, until what was committed when the replica started is
   // applied; then OK for good.
   absl::Status Started() const { return group_.Started(node_->Status()); }
