@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Members of a shard group and of meta are replaced, added, moved and removed under load, and no acknowledged write is lost.
 
-Each scene goes on where the last one ended: a wiped server is replaced at its own address; a fourth one is added and catches up
-by a snapshot; it moves to another address; the leader is removed; a meta server is replaced. At the end all is killed and
-starts again.
+Each scene goes on where the last one ended: a server on an older copy of its directory is found out; it is wiped and replaced at
+its own address; a fourth one is added and catches up by a snapshot; it moves to another address; the leader is removed; a meta
+server is replaced. At the end all is killed and starts again.
 """
 
 import json
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -96,12 +97,20 @@ def voters(cluster, gid=1):
     return {m["address"]: m["id"] for m in members(cluster, gid) if m["role"] == "voter"}
 
 
+def restart_on(cluster, name, directory=None):
+    """The server is killed, and restarted on what is in this directory instead of its own; none: nothing."""
+    data = pathlib.Path(cluster.process(name)["data"])
+    cluster.signal([name], signal.SIGSTOP)
+    data.rename(f"{data}.lost-{time.monotonic_ns()}")
+    if directory is not None:
+        directory.rename(data)
+    cluster.wait_restarted(cluster.kill([name]), refuse=False)
+
+
 def wipe(cluster, name):
     """It comes back on an empty directory, at its old address."""
     process = cluster.process(name)
-    cluster.signal([name], signal.SIGSTOP)
-    pathlib.Path(process["data"]).rename(f"{process['data']}.lost")
-    cluster.wait_restarted(cluster.kill([name]), refuse=False)
+    restart_on(cluster, name)
     wait_for(f"{name} passive", lambda: "passive" in http(process["admin"], "/readyz")[1], 20)
     return process["address"]
 
@@ -116,9 +125,30 @@ def catalog_follows(cluster, gid=1):
     wait_for(f"the catalog following group {gid}", same, 10, step=0.1)
 
 
-def replace_wiped(test, cluster):
-    leader = cluster.leader()["name"]
-    name = test.random.choice([n for n in cluster.names("kv") if n != leader])
+def roll_back(test, cluster, name):
+    """It has acknowledged entries that its directory does not hold any more: its leader's next heartbeat tells."""
+    process = cluster.process(name)
+    copy = pathlib.Path(f"{process['data']}.copy")
+    cluster.signal([name], signal.SIGSTOP)
+    shutil.copytree(process["data"], copy)
+    cluster.signal([name], signal.SIGCONT)
+    has = {m["address"]: m["match"] for m in members(cluster)}
+    term = cluster.leader()["term"]
+
+    def acknowledged_more():
+        return any(m["address"] == process["address"] and m["match"] > has[m["address"]] for m in members(cluster))
+
+    wait_for(f"{name} acknowledging", acknowledged_more, 20)
+    restart_on(cluster, name, copy)
+    time.sleep(1)
+    if cluster.leader()["term"] != term:
+        test.say("a new leader does not know what the last one was told: this round proves nothing")
+        return
+    wait_for(f"{name} in quarantine", lambda: "it acknowledged entry" in http(process["admin"], "/readyz")[1], 20)
+    test.say(f"{name}, on an older copy of its directory, is in quarantine")
+
+
+def replace_wiped(test, cluster, name):
     address = wipe(cluster, name)
     old = voters(cluster)[address]
     refused(cluster, "a new or emptied directory there is a new member, so replace member", "add", 1, address)
@@ -183,7 +213,7 @@ def replace_meta(test, cluster):
     catalog_follows(cluster, 0)
     # The new one counts: with it and one other, meta goes on.
     others = [n for n in cluster.names("meta") if n != name]
-    cluster.wait_ready(names=[name])
+    wait_for(f"{name} ready", lambda: cluster.ready(name), 60)
     cluster.signal(others[:1], signal.SIGSTOP)
     wait_for("meta without one of its first members", lambda: cluster.ctl("member", "list", "0").returncode == 0, 30)
     cluster.signal(others[:1], signal.SIGCONT)
@@ -209,7 +239,10 @@ def membership(test):
         load = Load(test, cluster, "load", connections=4).start()
         fourth = Server(cluster, "kv-0", "kv-3")
         try:
-            replace_wiped(test, cluster)
+            leader = cluster.leader()["name"]
+            follower = test.random.choice([n for n in cluster.names("kv") if n != leader])
+            roll_back(test, cluster, follower)
+            replace_wiped(test, cluster, follower)
             add_fourth(test, cluster, fourth)
             move(test, cluster, fourth)
             bad_input(cluster, fourth)
@@ -222,8 +255,10 @@ def membership(test):
             fourth.kill()
             killed = cluster.kill(cluster.names())
             fourth.start()
-            cluster.wait_restarted(killed)
-            cluster.wait_ready(names=[p["name"] for p in cluster.processes() if p["address"] != removed])
+            cluster.wait_restarted(killed, refuse=False)
+            for process in cluster.processes():
+                if process["address"] != removed:
+                    wait_for(f"{process['name']} ready", lambda name=process["name"]: cluster.ready(name), 60)
             load.read_back()
             load.check()
             fourth.stop()

@@ -23,6 +23,7 @@ class Core {
   NodeId leader() const { return leader_; }
   Role role() const { return role_; }
   Term term() const { return term_; }
+  Index lost() const { return lost_; }
 
   // election.cc
   void Campaign();
@@ -122,6 +123,7 @@ class Core {
   Role role_ = Role::kFollower;
   NodeId leader_ = kNoNode;
   bool stalled_ = false;
+  Index lost_ = 0;
 
   // In ticks. elapsed_: since the last word of a leader, or a leader's since its last CheckQuorum.
   uint64_t now_ = 0;

@@ -61,6 +61,7 @@ void Core::HandleHeartbeat(const Message& m) {
   // tells the leader. Not compared with persisted(): an acknowledgement may leave before Persisted
   // is called.
   bool intact = log_.last() >= m.hint_index;
+  if (!intact && lost_ == 0) lost_ = m.hint_index;
   if (intact && m.commit <= m.hint_index) log_.CommitTo(m.commit);
   Message reply = To(m.from, MessageType::kHeartbeatReply);
   reply.context = m.context;

@@ -107,6 +107,7 @@ void Raft::Restored(const SnapshotMeta& snapshot) {
 RaftStatus Raft::Status() const { return core_->Status(); }
 NodeId Raft::leader() const { return core_->leader(); }
 Role Raft::role() const { return core_->role(); }
+Index Raft::lost() const { return core_->lost(); }
 Term Raft::term() const { return core_->term(); }
 
 }  // namespace kdb::raft

@@ -177,6 +177,9 @@ class Raft {
   // waited for earlier writes are dropped.
   void Restored(const SnapshotMeta& snapshot);
 
+  // An entry that this node acknowledged in its term, and that its log ends below: the disk has
+  // lost what it said was durable, and nothing on it is to be trusted. For good; 0: none is known.
+  Index lost() const;
   RaftStatus Status() const;
   NodeId leader() const;
   Role role() const;

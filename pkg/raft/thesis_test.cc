@@ -160,6 +160,22 @@ TEST_F(ThesisTest, AnAcknowledgementBeforePersistedIsNotALoss) {
   EXPECT_GE(answer.messages.at(0).index, heartbeat.hint_index);
 }
 
+TEST_F(ThesisTest, AFollowerKnowsWhatItHasLost) {
+  Start(1, {1, 1});
+  Message heartbeat = From(2, MessageType::kHeartbeat, 1);
+  heartbeat.hint_index = 2;
+  raft_->Step(heartbeat);
+  EXPECT_EQ(raft_->lost(), 0u);
+  heartbeat.hint_index = 4;
+  raft_->Step(heartbeat);
+  EXPECT_EQ(raft_->lost(), 4u);
+  EXPECT_EQ(Take().messages.back().index, 2u);  // and says so
+  // What comes later does not bring it back.
+  raft_->Step(Append(1, 2, 1, MakeEntries(3, {1, 1})));
+  raft_->Step(heartbeat);
+  EXPECT_EQ(raft_->lost(), 4u);
+}
+
 TEST_F(ThesisTest, Section3_5_ConflictReplacesTheTail) {
   Start(3, {1, 1, 2, 2, 2});
   raft_->Step(Append(3, 2, 1, MakeEntries(3, {3})));

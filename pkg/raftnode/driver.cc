@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "pkg/base/check.h"
+#include "pkg/base/damage.h"
 
 namespace kdb::raftnode {
 namespace {
@@ -202,6 +203,17 @@ void Driver::Drain() {
   if (!inbox.reads.empty()) applier_.ExpectReads();
   reads_.Add(std::move(inbox.reads));
   ProcessReady();
+  CheckNothingLost();
+}
+
+// Behind ProcessReady: the leader is told, too.
+void Driver::CheckNothingLost() {
+  if (failed_ || raft_.lost() == 0) return;
+  Fail(
+      DamageError(fmt::format("raft log {}: it acknowledged entry {} to its leader and does not "
+                              "have it: the disk lost what "
+                              "it said was durable, or an older copy of the directory was put back",
+                              options_.wal_dir, raft_.lost())));
 }
 
 void Driver::Refuse(Inbox inbox, const absl::Status& why) {

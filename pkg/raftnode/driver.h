@@ -87,6 +87,7 @@ class Driver final : private RoleEvents {
 
   void Tick();
   void NoteApplied();
+  void CheckNothingLost();
   void CheckStall(Clock::Duration now);
   void Cut(raft::Index index);
   void SetTrouble(Trouble trouble, const std::string& why);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "pkg/base/check.h"
+#include "pkg/base/damage.h"
 #include "pkg/testing/raft_cluster.h"
 
 namespace kdb::testing {
@@ -354,6 +355,56 @@ TEST_F(RaftNodeRefusal, LogRightBehindTheAppliedEntryIsFine) {
   }
   ASSERT_TRUE(only_->Start().ok());
   EXPECT_EQ(*cluster_.Propose(cluster_.AwaitLeader(), "d"), "4");
+}
+
+// A member's disks, to be put back later.
+class Copy {
+ public:
+  explicit Copy(RaftMember& member) : member_(member), disk_(member.disk) {
+    for (const std::string& name : Names()) {
+      files_[name] = *ReadFile(member.fs, Path(name));
+    }
+  }
+  void PutBack() {
+    for (const std::string& name : Names()) {
+      KDB_CHECK(member_.fs.Remove(Path(name)).ok());
+    }
+    for (const auto& [name, bytes] : files_) {
+      KDB_CHECK(WriteFileDurably(member_.fs, Path(name), bytes).ok());
+    }
+    member_.disk = disk_;
+  }
+
+ private:
+  const std::string& dir() const { return member_.options.wal_dir; }
+  std::vector<std::string> Names() const { return *member_.fs.List(dir()); }
+  std::string Path(const std::string& name) const { return dir() + "/" + name; }
+
+  RaftMember& member_;
+  const ListDisk disk_;
+  std::map<std::string, std::string> files_;
+};
+
+TEST(RaftNodeDisk, AnOlderCopyOfAMembersDiskIsFoundOut) {
+  RaftCluster cluster(29, 3);
+  cluster.StartAll();
+  RaftMember& leader = cluster.AwaitLeader();
+  RaftMember& follower = cluster.member(leader.id() % 3 + 1);
+  ASSERT_TRUE(cluster.Propose(leader, "a").ok());
+  ASSERT_TRUE(cluster.AwaitSameState());
+  Copy copy(follower);
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(cluster.Propose(leader, "b").ok());
+  ASSERT_TRUE(cluster.AwaitSameState());
+  follower.Crash();
+  copy.PutBack();
+  ASSERT_TRUE(follower.Start().ok());
+  ASSERT_TRUE(cluster.loop.RunUntil([&] { return !follower.fatal.ok(); }, seconds(5)));
+  EXPECT_THAT(std::string(follower.fatal.message()), HasSubstr("does not have it"));
+  EXPECT_TRUE(IsDamage(follower.fatal));  // which puts it in quarantine
+  // The leader knows, and goes on with the other one.
+  EXPECT_TRUE(cluster.loop.RunUntil(
+      [&] { return leader.Sum("kdb_raft_suspect_peers") == 1 && leader.leads(); }, seconds(5)));
+  EXPECT_TRUE(cluster.Propose(leader, "c").ok());
 }
 
 }  // namespace
