@@ -38,6 +38,7 @@ TEST_F(HashPointTest, IsTheSameMomentOnEveryReplica) {
   ASSERT_EQ(heard.digests.size(), 1u);
   EXPECT_EQ(heard.digests, listener_.digests);
   // And not that of the end.
+  ASSERT_TRUE(heard.digests.contains(point));
   EXPECT_NE(heard.digests[point], other.Digest());
 }
 

@@ -24,6 +24,7 @@ server::ReplicaOptions DrawReplica(Random& random) {
   options.raft.flush_interval = OneOf(random, {seconds(1), seconds(5), seconds(120)});
   options.shard.session_window_batches = OneOf<size_t>(random, {2, 4, 64});
   options.shard.session_window_bytes = OneOf<size_t>(random, {64, 4 << 20});
+  options.hash_check = {.every = seconds(2), .bytes_per_second = 1 << 20};
   options.expire_keys_every = OneOf(random, {milliseconds(100), milliseconds(5000)});
   if (random.OneIn(3)) {
     options.session_silence = OneOf(random, {milliseconds(500), milliseconds(1500)});
