@@ -10,7 +10,6 @@ import json
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -21,24 +20,23 @@ from snapshot_test import FLAGS, fill
 
 
 class Server:
-    """One more server than `kdbctl demo` has, on ports of its own."""
+    """One more kv server than `kdbctl demo` has, on ports that the demo keeps for more replicas."""
 
-    def __init__(self, cluster, like, name):
-        self.template = cluster.process(like)
-        self.name = name
-        self.data = pathlib.Path(cluster.dir) / name
-        self.log = pathlib.Path(cluster.dir) / "logs" / f"{name}.log"
+    def __init__(self, cluster, number):
+        self.template = cluster.process("kv-0")
+        self.name = f"kv-{number}"
+        self.data = pathlib.Path(cluster.dir) / self.name
+        self.log = pathlib.Path(cluster.dir) / "logs" / f"{self.name}.log"
         self.process = None
-        self.move()
+        self.move(number)
 
-    def move(self):
-        """Other ports from the next start on."""
-        listeners = [socket.socket() for _ in range(2)]
-        for s in listeners:
-            s.bind(("127.0.0.1", 0))
-        self.address, self.admin = (f"127.0.0.1:{s.getsockname()[1]}" for s in listeners)
-        for s in listeners:
-            s.close()
+    def move(self, number):
+        """To the ports of another replica, from the next start on."""
+        self.address, self.admin = (self._port(kind, number) for kind in ("address", "admin"))
+
+    def _port(self, kind, number):
+        host, port = self.template[kind].rsplit(":", 1)
+        return f"{host}:{int(port) + number}"
 
     def start(self):
         mine = {"--listen": self.address, "--admin-listen": self.admin, "--data-dir": self.data, "--instance": self.name}
@@ -179,7 +177,7 @@ def add_fourth(test, cluster, server):
 def move(test, cluster, server):
     old, id_ = server.address, voters(cluster)[server.address]
     server.stop()
-    server.move()
+    server.move(4)
     server.start()
     member(cluster, "update", 1, id_, server.address)
     wait_for("the moved member ready", server.ready, 20)
@@ -237,7 +235,7 @@ def bad_input(cluster, server):
 def membership(test):
     with Cluster(test.build, test.work / "cluster", proxies=2, kv_flags=FLAGS) as cluster:
         load = Load(test, cluster, "load", connections=4).start()
-        fourth = Server(cluster, "kv-0", "kv-3")
+        fourth = Server(cluster, 3)
         try:
             leader = cluster.leader()["name"]
             follower = test.random.choice([n for n in cluster.names("kv") if n != leader])

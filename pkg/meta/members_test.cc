@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "absl/strings/match.h"
@@ -40,6 +41,8 @@ ChangeMembersRequest Remove(uint64_t gid, uint64_t id) {
 
 class MetaMembersTest : public ::testing::Test {
  protected:
+  explicit MetaMembersTest(int servers) : cluster_(servers) {}
+
   // The message of the refusal.
   std::string Refusal(const ChangeMembersRequest& request) {
     absl::Status status = cluster_.client().ChangeMembers(request, kPatience).status();
@@ -69,10 +72,41 @@ class MetaMembersTest : public ::testing::Test {
   }
 
   testing::TemporaryDirectory dir_;
-  TestCluster cluster_{1};
+  TestCluster cluster_;
 };
 
-TEST_F(MetaMembersTest, AMetaServerIsAddedAndReplacesTheFirst) {
+class MetaOfOneTest : public MetaMembersTest {
+ protected:
+  MetaOfOneTest() : MetaMembersTest(1) {}
+};
+
+class MetaOfThreeTest : public MetaMembersTest {
+ protected:
+  MetaOfThreeTest() : MetaMembersTest(3) {}
+};
+
+TEST_F(MetaOfThreeTest, FoundersAreReplacedAtTheirAddressesAndBootstrapMayBeRepeated) {
+  cluster_.Bootstrap();
+  std::vector<uint64_t> ids = {1, 2, 3};
+  for (uint64_t next : {4, 5}) {
+    const size_t wiped = (cluster_.Leader() + 1) % 3;
+    cluster_.process(wiped).Wipe();
+    EXPECT_EQ(Change(Replace(0, ids[wiped], cluster_.addresses()[wiped])), next);
+    ids[wiped] = next;
+    std::vector<uint64_t> sorted = ids;
+    std::sort(sorted.begin(), sorted.end());
+    AwaitVoters(cluster_.client(), fmt::format("{}", fmt::join(sorted, ",")));
+  }
+  // Whichever is asked: the founder that is left, or the others.
+  for (const std::string& address : cluster_.addresses()) {
+    rpc::MetaClient client({.seeds = {address}}, Random(1));
+    auto cluster = client.Bootstrap(cluster_.addresses(), kPatience);
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    EXPECT_EQ(*cluster, cluster_.Catalog().cluster_id());
+  }
+}
+
+TEST_F(MetaOfOneTest, AMetaServerIsAddedAndReplacesTheFirst) {
   cluster_.Bootstrap();
   MetaProcess second(dir_ / "second");
   EXPECT_EQ(Change(Add(0, second.address())), 2u);
@@ -107,7 +141,7 @@ TEST_F(MetaMembersTest, AMetaServerIsAddedAndReplacesTheFirst) {
   Eventually("the third to be ready", [&] { return third.server().Ready().ok(); });
 }
 
-TEST_F(MetaMembersTest, ListsItsOwnMembers) {
+TEST_F(MetaOfOneTest, ListsItsOwnMembers) {
   cluster_.Bootstrap();
   memberpb::ListMembersRequest request;
   auto list = cluster_.client().ListMembers(request, kPatience);
@@ -119,7 +153,7 @@ TEST_F(MetaMembersTest, ListsItsOwnMembers) {
   EXPECT_TRUE(list->members(0).active());
 }
 
-TEST_F(MetaMembersTest, RefusesWhatItKnowsToBeWrong) {
+TEST_F(MetaOfOneTest, RefusesWhatItKnowsToBeWrong) {
   cluster_.Bootstrap();
   EXPECT_EQ(Refusal(Add(9, "h:1")), "there is no group 9: no group was registered yet");
   auto first = FakeKvs(1), second = FakeKvs(1);
@@ -144,7 +178,7 @@ TEST_F(MetaMembersTest, RefusesWhatItKnowsToBeWrong) {
                         cluster_.Catalog().cluster_id()));
 }
 
-TEST_F(MetaMembersTest, HandsWrongCallsOnItsOwnGroupToTheKeeper) {
+TEST_F(MetaOfOneTest, HandsWrongCallsOnItsOwnGroupToTheKeeper) {
   cluster_.Bootstrap();
   EXPECT_THAT(Refusal(Remove(0, 1)), HasSubstr("member 1 is the last voter of the meta group"));
   EXPECT_THAT(Refusal(Remove(0, 7)),
@@ -155,7 +189,7 @@ TEST_F(MetaMembersTest, HandsWrongCallsOnItsOwnGroupToTheKeeper) {
   EXPECT_THAT(Refusal(ChangeMembersRequest()), HasSubstr("names no change"));
 }
 
-TEST_F(MetaMembersTest, TheCatalogFollowsWhatLeadersReport) {
+TEST_F(MetaOfOneTest, TheCatalogFollowsWhatLeadersReport) {
   cluster_.Bootstrap();
   auto kvs = FakeKvs(2);
   Join(1, kvs);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
 #include <thread>
 #include <utility>
@@ -180,6 +181,12 @@ void MetaProcess::Start() {
 void MetaProcess::Stop() {
   server_.reset();
   env_.reset();
+}
+
+void MetaProcess::Wipe() {
+  Stop();
+  std::filesystem::remove_all(options_.data_dir);
+  Start();
 }
 
 TestCluster::TestCluster(int servers) {

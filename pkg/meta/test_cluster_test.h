@@ -78,6 +78,8 @@ class MetaProcess {
 
   void Start();
   void Stop();
+  // Starts again, at its address, on an empty directory.
+  void Wipe();
   MetaServer& server() { return *server_; }
   bool running() const { return server_ != nullptr; }
   const std::string& address() const { return address_; }

@@ -201,12 +201,16 @@ void MemberKeeper::Look() {
   const bool leads = now.status.role == raft::Role::kLeader;
   if (!leads || now.status.term != term_) {
     learners_.clear();
+    suspects_.clear();
     leads_since_ = parts_.clock.Monotonic();
     MutexLock lock(mu_);
     waits_for_.clear();
   }
   term_ = now.status.term;
   if (!leads) return;
+  for (const raft::ProgressStatus& p : now.status.progress) {
+    if (p.suspect) NoteSuspect(p.id);
+  }
   std::erase_if(learners_,
                 [&](const auto& l) { return !raft::IsLearner(now.membership.conf, l.first); });
   for (raft::NodeId id : now.membership.conf.learners) {
@@ -215,6 +219,16 @@ void MemberKeeper::Look() {
   }
   MutexLock lock(mu_);
   std::erase_if(waits_for_, [&](const auto& w) { return !learners_.contains(w.first); });
+}
+
+void MemberKeeper::NoteSuspect(raft::NodeId id) {
+  if (!suspects_.insert(id).second) return;
+  const uint64_t gid = parts_.birth.gid();
+  parts_.logger->error(
+      "member {} of {} lost entries that it had acknowledged: it is not counted. Replace it: "
+      "kdbctl "
+      "member replace {} {}",
+      id, GroupName(gid), gid, id);
 }
 
 void MemberKeeper::LookAt(const Situation& now, const catalog::Member& member) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -94,12 +95,14 @@ class MemberKeeper {
 
   // On the executor, all below.
   void Look();
+  // Says so, once in a leadership.
+  void NoteSuspect(raft::NodeId id);
   void LookAt(const Situation& now, const catalog::Member& learner);
   absl::Status Tell(const catalog::Member& learner);
   absl::Status Promote(const Situation& now, raft::NodeId learner);
 
   const Parts parts_;
-  raft::Term term_ = 0;  // of the leadership that the next two are about
+  raft::Term term_ = 0;  // of the leadership that the next are about
   Clock::Duration leads_since_{0};
   struct Learner {
     explicit Learner(Clock::Duration max_round) : catch_up(max_round) {}
@@ -109,6 +112,7 @@ class MemberKeeper {
     absl::Status trouble;  // of telling it
   };
   std::map<raft::NodeId, Learner> learners_;
+  std::set<raft::NodeId> suspects_;
 
   // Under way. Shared with them.
   const std::shared_ptr<std::atomic<size_t>> calls_ = std::make_shared<std::atomic<size_t>>(0);
