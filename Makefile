@@ -40,7 +40,7 @@ sanitize: deps  ## all tests under ASan and UBSan
 
 # There TSan ignores what libraries do that are not instrumented, else it reports gRPC's own accesses. It then misses
 # what the standard library's compiled part does with our strings: all other tests run without.
-GRPC_TESTS := ^(meta\.(MetaServer|Watch)|proxy\.(KvServer|ProxyServer)|rpc\.Server)Test\.
+GRPC_TESTS := ^(meta\.(MetaServer|MetaOfOne|MetaOfThree|Watch)|proxy\.(KvServer|ProxyServer)|rpc\.Server)Test\.
 tsan: deps  ## unit and simulation tests under TSan
 	$(call build_preset,tsan)
 	@$(CTEST) --test-dir build/tsan -j $(JOBS) -L 'unit|sim' -E '$(GRPC_TESTS)'

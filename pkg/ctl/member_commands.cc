@@ -28,8 +28,8 @@ std::string RoleOf(const catalog::Member& member) {
 std::string StateOf(const memberpb::MemberView& view, uint64_t leader) {
   if (view.member().id() == leader) return "leader";
   if (view.suspect()) return "lost entries that it had acknowledged: replace it";
-  if (!view.active()) return "not heard of";
-  return view.waits_for().empty() ? "well" : view.waits_for();
+  if (!view.waits_for().empty()) return view.waits_for();
+  return view.active() ? "well" : "not heard of";
 }
 
 nlohmann::json ToJson(const memberpb::ListMembersReply& group) {

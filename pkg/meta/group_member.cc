@@ -16,7 +16,7 @@ absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::Start(const Options& o
                                                                 const Environment& env,
                                                                 const raftnode::Identity& identity,
                                                                 Links links) {
-  std::unique_ptr<GroupMember> self(new GroupMember(env, identity, links));
+  std::unique_ptr<GroupMember> self(new GroupMember(env, identity, std::move(links)));
   KDB_RETURN_IF_ERROR(self->Open(options));
   return self;
 }
@@ -25,7 +25,7 @@ GroupMember::GroupMember(const Environment& env, const raftnode::Identity& ident
     : env_(env),
       birth_(*identity.birth),
       self_(rpc::SelfOf(identity)),
-      links_(links),
+      links_(std::move(links)),
       group_(birth_, self_.id, env.logger) {}
 
 GroupMember::~GroupMember() {

@@ -70,13 +70,8 @@ bool Progress::Rejected(Index rejected, Index hint) {
   return true;
 }
 
-void Progress::NoteHeard() {
-  recent_active = true;
-  unreachable = false;
-}
-
 void Progress::HeartbeatAcked(uint64_t read_round) {
-  NoteHeard();
+  recent_active = true;
   read_round_ = std::max(read_round_, read_round);
   paused_ = false;
   if (state_ == ProgressState::kReplicate && match_ + 1 < next_) poke_ = true;
@@ -89,7 +84,6 @@ void Progress::Suspect(Index durable) {
 }
 
 void Progress::Unreachable() {
-  unreachable = true;
   if (state_ == ProgressState::kReplicate) BecomeProbe(match_ + 1);
 }
 
@@ -127,7 +121,7 @@ ProgressStatus Progress::Status() const {
   s.match = match_;
   s.next = next_;
   s.state = state_;
-  s.recent_active = heard_lately();
+  s.recent_active = recent_active || active_before;
   s.learner = learner;
   s.inflight_messages = window_.count();
   s.suspect = suspect_;

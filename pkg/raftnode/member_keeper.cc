@@ -29,7 +29,7 @@ absl::Status NoAddress() {
 raft::NodeId Successor(const Situation& now, const raft::ConfState& after) {
   const raft::ProgressStatus* best = nullptr;
   for (const raft::ProgressStatus& p : now.status.progress) {
-    if (p.id == now.status.id || !p.may_lead) continue;
+    if (p.id == now.status.id || !IsWell(now.status, p.id)) continue;
     if (!raft::IsVoter(now.membership.conf, p.id) || !raft::IsVoter(after, p.id)) continue;
     if (best == nullptr || p.match > best->match) best = &p;
   }
@@ -244,6 +244,11 @@ void MemberKeeper::LookAt(const Situation& now, const catalog::Member& member) {
     } else {
       waits_for =
           fmt::format("it catches up: has {} of {} entries", std::min(progress->match, last), last);
+      if (!progress->recent_active) {
+        waits_for += fmt::format(
+            ", and was not heard of lately: start its server on its directory {}, or remove it",
+            member.uuid());
+      }
     }
   }
   MutexLock lock(mu_);

@@ -97,9 +97,9 @@ class MemberKeeper {
   void Look();
   // Says so, once in a leadership.
   void NoteSuspect(raft::NodeId id);
-  void LookAt(const Situation& now, const catalog::Member& learner);
-  absl::Status Tell(const catalog::Member& learner);
-  absl::Status Promote(const Situation& now, raft::NodeId learner);
+  void LookAt(const Situation& now, const catalog::Member& member);
+  absl::Status Tell(const catalog::Member& member);
+  absl::Status Promote(const Situation& now, raft::NodeId id);
 
   const Parts parts_;
   raft::Term term_ = 0;  // of the leadership that the next are about

@@ -163,7 +163,8 @@ TEST_F(MemberPlanTest, RefusesAServerOfAnotherKindOrCluster) {
 
 TEST_F(MemberPlanTest, RefusesASilentServer) {
   const std::string why =
-      "FAILED_PRECONDITION: the server at h9:1 does not answer: start it first; nothing was changed "
+      "FAILED_PRECONDITION: the server at h9:1 does not answer: start it first; nothing was "
+      "changed "
       "(refused)";
   EXPECT_EQ(Add("h9:1", Silent()), why);
   EXPECT_EQ(Replace(2, "h9:1", Silent()), why);

@@ -157,6 +157,7 @@ TEST_F(MembersTest, ALearnerFarBehindIsNotPromotedBeforeItHasAll) {
   cluster_.loop.RunFor(seconds(3));
   EXPECT_EQ(Text(), "voters 1,2,3, learner 4");
   EXPECT_THAT(WaitsFor(4), HasSubstr("catches up: has "));
+  EXPECT_THAT(WaitsFor(4), HasSubstr("was not heard of lately: start its server on its directory"));
   cluster_.network.Heal();
   ASSERT_TRUE(Await("voters 1,2,3,4"));
 }
