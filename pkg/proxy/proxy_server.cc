@@ -175,9 +175,10 @@ void ProxyServerImpl::OnCatalog(const catalog::Catalog& catalog) {
                    std::string(table.status().message()));
     return;
   }
-  for (const auto& thread : threads_) thread->SetCatalog(*table);
   catalog_->Learn(rpc::MetaServersOf(catalog));
+  // First: who was answered by the table finds the server ready.
   loaded_.store(true);
+  for (const auto& thread : threads_) thread->SetCatalog(*table);
 }
 
 bool ProxyServerImpl::alive() {
