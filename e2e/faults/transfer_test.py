@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Leadership is transferred under load: no client sees an error, and no gap between acknowledgements reaches 200 ms."""
+"""Leadership is transferred under load: no client sees an error; with --limit-ms, of the longest gaps between
+acknowledgements the 99th percentile is below that. Then it is refused to members that could not take over at once."""
 
+import json
+import signal
 import time
 
 import instrumented
 from cluster import Cluster, Failure, wait_for
 from harness import Load, percentiles, run
 from prober import Prober
-
-LIMIT_MS = 200
 
 
 def transfer_leader(test, cluster, prober, number):
@@ -26,6 +27,36 @@ def transfer_leader(test, cluster, prober, number):
     return gap
 
 
+def refused(cluster, target, reason):
+    result = cluster.ctl("transfer-leader", "1", str(target))
+    if result.returncode == 0 or reason not in result.stderr:
+        raise Failure(f"a transfer to member {target} is not refused with '{reason}': {result}")
+
+
+def refusals(test, cluster):
+    """What makes no sense is refused at once, with the reason, and changes nothing."""
+    leader = cluster.leader()
+    follower = next(m for m in cluster.members() if m["id"] != leader["id"])
+    refused(cluster, 99, "group 1 has no member 99")
+    if cluster.ctl("transfer-leader", "1", str(leader["id"])).returncode != 0:
+        raise Failure("a transfer to the leader itself is not OK")
+    cluster.signal([follower["name"]], signal.SIGSTOP)
+    try:
+        wait_for("the leader to miss it", lambda: any(
+            not m["active"] for m in heard(cluster) if m["id"] == follower["id"]), 20)
+        refused(cluster, follower["id"], f"node {follower['id']} was not heard of lately")
+    finally:
+        cluster.signal([follower["name"]], signal.SIGCONT)
+    if cluster.leader()["term"] != leader["term"]:
+        raise Failure("a transfer that was refused changed the leader")
+    test.say("refused as it should be")
+
+
+def heard(cluster):
+    reply = cluster.ctl("-o", "json", "member", "list", "1")
+    return json.loads(reply.stdout)["members"] if reply.returncode == 0 else []
+
+
 def transfer(test):
     gaps = []
     with Cluster(test.build, test.work / "cluster", proxies=2) as cluster:
@@ -37,6 +68,7 @@ def transfer(test):
             for number in range(test.args.rounds):
                 gaps.append(transfer_leader(test, cluster, prober, number))
             summary = load.stop()
+            refusals(test, cluster)
         finally:
             load.abandon()
             prober.stop()
@@ -45,8 +77,14 @@ def transfer(test):
     test.summary.update(transfers=len(gaps), gap_ms=percentiles(gaps), errors=dict(prober.errors()))
     if prober.errors() or summary["unknown"] or summary["refused"]:
         raise Failure(f"clients saw errors: {dict(prober.errors())}, load: {summary}")
-    if max(gaps) >= instrumented.seconds(LIMIT_MS):
-        raise Failure(f"the longest gap is {max(gaps):.0f} ms")
+    p99 = percentiles(gaps)["p99"]
+    if test.args.limit_ms is not None and p99 >= instrumented.seconds(test.args.limit_ms):
+        raise Failure(f"the 99th percentile of the gaps is {p99:.0f} ms")
 
 
-run(transfer, lambda parser: parser.add_argument("--rounds", type=int, default=10))
+def arguments(parser):
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--limit-ms", type=float, help="judge the gaps; without it, errors alone")
+
+
+run(transfer, arguments)

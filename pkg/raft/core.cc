@@ -56,11 +56,10 @@ void Core::TickLeader() {
       BecomeFollower(term_, kNoNode);
       return;
     }
+    settled_ = true;
     RepeatSnapshots();
   }
-  if (transferee_ != kNoNode && ++transfer_elapsed_ >= config_.election_ticks) {
-    transferee_ = kNoNode;
-  }
+  TickTransfer();
   MaybeAutoLeave();
   if (++heartbeat_elapsed_ < config_.heartbeat_ticks) return;
   heartbeat_elapsed_ = 0;
@@ -187,7 +186,10 @@ RaftStatus Core::Status() const {
   s.transferee = transferee_;
   s.conf = tracker_.conf();
   if (role_ == Role::kLeader) {
-    for (const Progress& p : tracker_.members()) s.progress.push_back(p.Status());
+    for (const Progress& p : tracker_.members()) {
+      s.progress.push_back(p.Status());
+      s.progress.back().may_lead = p.id() == config_.id || TransferRefusal(p).empty();
+    }
   }
   return s;
 }

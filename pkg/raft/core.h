@@ -31,10 +31,12 @@ class Core {
 
   // leader.cc
   absl::StatusOr<Index> Propose(std::vector<Payload> data);
-  absl::Status TransferLeader(NodeId target);
   void EntriesReady();
   void ReportUnreachable(NodeId peer);
   void ReportSnapshot(NodeId peer, Index index, bool ok);
+
+  // transfer.cc
+  absl::Status TransferLeader(NodeId target);
 
   // follower.cc
   bool WantsSnapshot(const SnapshotMeta& snapshot) const;
@@ -89,7 +91,12 @@ class Core {
   void SendHeartbeats(bool learners_too);
   void HandleAppendReply(const Message& m, Progress& from);
   void HandleHeartbeatReply(const Message& m, Progress& from);
+
+  // transfer.cc
+  // Why leadership must not be handed to the member now; empty: it may.
+  std::string TransferRefusal(const Progress& to) const;
   void MaybeFinishTransfer(const Progress& from);
+  void TickTransfer();
 
   // follower.cc
   bool FollowSender(const Message& m);
@@ -140,6 +147,7 @@ class Core {
   Index term_start_ = 0;  // of its no-op
   Window uncommitted_;
   ReadRounds reads_;
+  bool settled_ = false;  // it has led for an election timeout
   NodeId transferee_ = kNoNode;
   int transfer_elapsed_ = 0;
 

@@ -36,7 +36,7 @@ std::string Body(const Message& m) {
     case MessageType::kHeartbeat:
       return fmt::format(" commit {} match {} round {}", m.commit, m.hint_index, m.context);
     case MessageType::kHeartbeatReply:
-      return fmt::format(" last {} round {}", m.index, m.context);
+      return fmt::format(" last {} round {}{}", m.index, m.context, m.reject ? " stalled" : "");
     case MessageType::kSnapshot:
       return fmt::format(" {}/{}", m.snapshot.term, m.snapshot.index);
     case MessageType::kReadIndexReply:

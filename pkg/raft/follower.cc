@@ -67,6 +67,7 @@ void Core::HandleHeartbeat(const Message& m) {
   reply.context = m.context;
   reply.hint_index = m.hint_index;
   reply.index = log_.last();
+  reply.reject = stalled_;
   outbox_.Send(std::move(reply));
 }
 

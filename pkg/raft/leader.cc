@@ -1,5 +1,4 @@
-// Replication (3.5), pipelined and flow-controlled (10.2.1), commitment (3.6.2) and transfer
-// (3.10).
+// Replication (3.5), pipelined and flow-controlled (10.2.1), and commitment (3.6.2).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@ void Core::BecomeLeader() {
   leader_ = config_.id;
   elapsed_ = heartbeat_elapsed_ = 0;
   transferee_ = kNoNode;
+  settled_ = false;
   tracker_.Reset(log_.last() + 1);
   uncommitted_.Clear();
   reads_ = {};
@@ -120,7 +120,7 @@ void Core::SendHeartbeats(bool learners_too) {
 }
 
 void Core::HandleAppendReply(const Message& m, Progress& from) {
-  from.recent_active = true;
+  from.NoteHeard();
   if (m.reject) {
     // Where it has a smaller term than this log at the hint, whole terms are skipped (3.5; etcd
     // raft's form).
@@ -136,31 +136,10 @@ void Core::HandleAppendReply(const Message& m, Progress& from) {
 
 void Core::HandleHeartbeatReply(const Message& m, Progress& from) {
   if (m.index < m.hint_index) from.Suspect(m.index);
+  from.stalled = m.reject;
   from.HeartbeatAcked(m.context);
   ConfirmReads();
   MaybeFinishTransfer(from);
-}
-
-absl::Status Core::TransferLeader(NodeId target) {
-  auto refuse = [](const std::string& why) { return absl::FailedPreconditionError(why); };
-  if (role_ != Role::kLeader) return refuse("not the leader");
-  if (target == config_.id) return refuse(fmt::format("node {} leads already", target));
-  const Progress* to = tracker_.Find(target);
-  if (to == nullptr) return refuse(fmt::format("node {} is no member", target));
-  if (!IsVoter(tracker_.conf(), target)) return refuse(fmt::format("node {} is a learner", target));
-  if (to->suspect()) return refuse(fmt::format("node {} lost data that it acknowledged", target));
-  if (transferee_ != kNoNode) {
-    return refuse(fmt::format("leadership is being handed to node {} already", transferee_));
-  }
-  transferee_ = target;
-  transfer_elapsed_ = 0;
-  MaybeFinishTransfer(*to);
-  return absl::OkStatus();
-}
-
-void Core::MaybeFinishTransfer(const Progress& from) {
-  if (from.id() != transferee_ || from.match() != log_.last()) return;
-  outbox_.Send(To(transferee_, MessageType::kTransferTo));
 }
 
 void Core::EntriesReady() {

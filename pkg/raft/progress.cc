@@ -70,8 +70,13 @@ bool Progress::Rejected(Index rejected, Index hint) {
   return true;
 }
 
-void Progress::HeartbeatAcked(uint64_t read_round) {
+void Progress::NoteHeard() {
   recent_active = true;
+  unreachable = false;
+}
+
+void Progress::HeartbeatAcked(uint64_t read_round) {
+  NoteHeard();
   read_round_ = std::max(read_round_, read_round);
   paused_ = false;
   if (state_ == ProgressState::kReplicate && match_ + 1 < next_) poke_ = true;
@@ -84,6 +89,7 @@ void Progress::Suspect(Index durable) {
 }
 
 void Progress::Unreachable() {
+  unreachable = true;
   if (state_ == ProgressState::kReplicate) BecomeProbe(match_ + 1);
 }
 
@@ -121,7 +127,7 @@ ProgressStatus Progress::Status() const {
   s.match = match_;
   s.next = next_;
   s.state = state_;
-  s.recent_active = recent_active || active_before;
+  s.recent_active = heard_lately();
   s.learner = learner;
   s.inflight_messages = window_.count();
   s.suspect = suspect_;

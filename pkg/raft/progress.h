@@ -18,6 +18,8 @@ class Progress {
   ProgressState state() const { return state_; }
   bool suspect() const { return suspect_; }
   uint64_t read_round() const { return read_round_; }
+  // In this period of CheckQuorum, or the one before.
+  bool heard_lately() const { return recent_active || active_before; }
   // Entries up to here, in the leader's order, are counted for commitment.
   Index counted() const { return suspect_ ? 0 : match_; }
   // The newest read round it confirmed; a member that lost data may have forgotten a vote as well.
@@ -26,6 +28,8 @@ class Progress {
   bool recent_active = false;  // heard of since the last CheckQuorum
   bool active_before = false;  // and in the period before it
   bool learner = false;
+  bool stalled = false;      // its disk is, it says
+  bool unreachable = false;  // its transport failed, and it was not heard of since
 
   // An append is due: entries or a probe. A commit index alone is none: it goes with the next
   // append or heartbeat. Sent at once it would cost every lone write two messages and a wake-up of
@@ -44,6 +48,7 @@ class Progress {
   // It refused the append behind `rejected`; `hint` is where the logs may agree. False: a stale
   // message.
   bool Rejected(Index rejected, Index hint);
+  void NoteHeard();
   void HeartbeatAcked(uint64_t read_round);
   // Its durable index is below what it acknowledged in this term (design 3).
   void Suspect(Index durable);

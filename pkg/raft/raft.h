@@ -61,6 +61,7 @@ struct Config {
   size_t max_inflight_messages = 256;  // kAppend per follower not yet answered
   size_t max_inflight_bytes = 8 << 20;
   size_t max_uncommitted_bytes = 64 << 20;  // of proposals; beyond, Propose is RESOURCE_EXHAUSTED
+  Index max_transfer_lag = 1024;            // entries that a transfer's target may lack
   size_t max_applying_bytes = 64 << 20;     // handed out as committed and not yet Applied
 };
 
@@ -103,6 +104,7 @@ struct ProgressStatus {
   size_t inflight_messages = 0;
   // Its durable index fell below what it acknowledged: not counted (design 3).
   bool suspect = false;
+  bool may_lead = false;  // it leads, or a transfer to it would not be refused
 };
 
 struct RaftStatus {
@@ -151,8 +153,10 @@ class Raft {
   // Contexts increase. Followers forward to their leader. FAILED_PRECONDITION: no leader is known.
   absl::Status ReadIndex(uint64_t context);
 
-  // Hands leadership to `target` (3.10). FAILED_PRECONDITION with the reason: not leader, not a
-  // voter, already under way. It is given up after an election timeout; Status().transferee tells.
+  // Hands leadership to `target` (3.10). FAILED_PRECONDITION with the reason: not leader, already
+  // under way, or the target could not take over at once: not a voter, not heard of, lagging, on a
+  // disk that stalls or lost data. It is given up after an election timeout; Status().transferee
+  // tells.
   absl::Status TransferLeader(NodeId target);
   // Campaigns at once, with PreVote. No-op for learners, leaders and non-members.
   void Campaign();

@@ -160,6 +160,7 @@ void TextDriver::AddNodes(const Command& c) {
     config.election_ticks = kElectionTicks;
     config.max_append_bytes = c.Option("max-append", config.max_append_bytes);
     config.max_inflight_messages = c.Option("max-inflight", config.max_inflight_messages);
+    config.max_transfer_lag = c.Option("max-transfer-lag", config.max_transfer_lag);
     config.max_uncommitted_bytes = c.Option("max-uncommitted", config.max_uncommitted_bytes);
     if (IsVoter(initial.conf, id) || IsLearner(initial.conf, id)) {
       AddNode(config, initial, MemoryLog(initial.applied, initial.hard_state.term));

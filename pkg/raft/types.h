@@ -94,7 +94,7 @@ enum class MessageType : uint8_t {
   // commit = min(match, leader's commit); context = newest read batch; hint_index = match.
   kHeartbeat,
   // context, hint_index echoed; index = end of its log: below hint_index, acknowledged data was
-  // lost.
+  // lost; reject: its disk stalls, it would not lead.
   kHeartbeatReply,
   kSnapshot,        // snapshot: the bulk travels out of band; this one announces it
   kTransferTo,      // leader to the transfer's target: campaign now

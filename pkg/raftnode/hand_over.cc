@@ -8,15 +8,6 @@
 namespace kdb::raftnode {
 namespace {
 
-raft::NodeId BestFollower(const raft::RaftStatus& status) {
-  const raft::ProgressStatus* best = nullptr;
-  for (const raft::ProgressStatus& p : status.progress) {
-    if (p.id == status.id || p.learner || p.suspect || !p.recent_active) continue;
-    if (best == nullptr || p.match > best->match) best = &p;
-  }
-  return best == nullptr ? raft::kNoNode : best->id;
-}
-
 // Shared with the callback, which may come after the caller gave up.
 struct Outcome {
   Mutex mu;
@@ -26,12 +17,21 @@ struct Outcome {
 
 }  // namespace
 
+raft::NodeId BestSuccessor(const raft::RaftStatus& status) {
+  const raft::ProgressStatus* best = nullptr;
+  for (const raft::ProgressStatus& p : status.progress) {
+    if (p.id == status.id || !p.may_lead) continue;
+    if (best == nullptr || p.match > best->match) best = &p;
+  }
+  return best == nullptr ? raft::kNoNode : best->id;
+}
+
 absl::Status HandOver(RaftNode& node, std::chrono::milliseconds limit) {
   raft::RaftStatus status = node.Status();
   if (status.role != raft::Role::kLeader) return absl::OkStatus();
-  raft::NodeId target = BestFollower(status);
+  raft::NodeId target = BestSuccessor(status);
   if (target == raft::kNoNode) {
-    return absl::FailedPreconditionError("no follower that could take over was heard of lately");
+    return absl::FailedPreconditionError("no follower could take over at once");
   }
   auto outcome = std::make_shared<Outcome>();
   node.TransferLeader(target, [outcome](absl::Status s) {

@@ -9,7 +9,10 @@
 
 namespace kdb::raftnode {
 
-// Blocks until the best follower (a voter heard of lately, with the most log) leads, or for
+// Who of a leader's followers could take over at once, with the most log; kNoNode: nobody.
+raft::NodeId BestSuccessor(const raft::RaftStatus& status);
+
+// Blocks until the best follower leads, or for
 // `limit`. OK at once on a node that does not lead. FAILED_PRECONDITION: no follower can take over.
 // Not from a role of the node.
 absl::Status HandOver(RaftNode& node, std::chrono::milliseconds limit);

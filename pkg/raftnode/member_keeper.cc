@@ -29,7 +29,7 @@ absl::Status NoAddress() {
 raft::NodeId Successor(const Situation& now, const raft::ConfState& after) {
   const raft::ProgressStatus* best = nullptr;
   for (const raft::ProgressStatus& p : now.status.progress) {
-    if (p.id == now.status.id || !IsWell(now.status, p.id)) continue;
+    if (p.id == now.status.id || !p.may_lead) continue;
     if (!raft::IsVoter(now.membership.conf, p.id) || !raft::IsVoter(after, p.id)) continue;
     if (best == nullptr || p.match > best->match) best = &p;
   }

@@ -129,8 +129,8 @@ class RaftNode {
   // As the leader of `term`, or not at all (FAILED_PRECONDITION): who knew the members in that term
   // judged by them.
   virtual void ProposeConfChange(raft::ConfChange change, raft::Term term, ProposeDone done) = 0;
-  // OK when `target` leads; else FAILED_PRECONDITION (refused), DEADLINE_EXCEEDED or ABORTED (it
-  // ended otherwise). `done` runs on the raft role.
+  // OK when `target` leads; else FAILED_PRECONDITION (refused, as raft::Raft says),
+  // DEADLINE_EXCEEDED or ABORTED (it ended otherwise). `done` runs on the raft role.
   virtual void TransferLeader(raft::NodeId target, absl::AnyInvocable<void(absl::Status)> done) = 0;
   virtual void Campaign() = 0;
   virtual void Deliver(std::vector<raft::Message> messages) = 0;  // from peers

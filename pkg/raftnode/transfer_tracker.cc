@@ -7,6 +7,9 @@
 namespace kdb::raftnode {
 
 void TransferTracker::Begin(raft::Raft& raft, Transfer transfer, Clock::Duration now) {
+  if (raft.role() == raft::Role::kLeader && raft.leader() == transfer.target) {
+    return transfer.done(absl::OkStatus());
+  }
   if (absl::Status s = raft.TransferLeader(transfer.target); !s.ok()) {
     transfer.done(s);
     return;

@@ -213,17 +213,48 @@ TEST(RaftNodeLeadership, TransferEndsWithTheTargetInCharge) {
   EXPECT_EQ(cluster.AwaitLeader().id(), target);
 }
 
-TEST(RaftNodeLeadership, TransferToADeadMemberIsGivenUp) {
+absl::Status Transfer(RaftCluster& cluster, RaftMember& leader, raft::NodeId target) {
+  std::optional<absl::Status> done;
+  leader.node().TransferLeader(target, [&](absl::Status s) { done = s; });
+  EXPECT_TRUE(cluster.loop.RunUntil([&] { return done.has_value(); }, seconds(5)));
+  return done.value_or(absl::UnknownError("not answered"));
+}
+
+TEST(RaftNodeLeadership, TransferToAMemberThatJustDiedIsGivenUp) {
   RaftCluster cluster(14, 3);
   cluster.StartAll();
   RaftMember& leader = cluster.AwaitLeader();
   raft::NodeId target = leader.id() % 3 + 1;
   cluster.member(target).Crash();
-  std::optional<absl::Status> done;
-  leader.node().TransferLeader(target, [&](absl::Status s) { done = s; });
-  ASSERT_TRUE(cluster.loop.RunUntil([&] { return done.has_value(); }, seconds(5)));
-  EXPECT_TRUE(absl::IsDeadlineExceeded(*done)) << *done;
+  SimLoop::Duration begin = cluster.loop.Now();
+  absl::Status given_up = Transfer(cluster, leader, target);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(given_up)) << given_up;
+  EXPECT_LE(cluster.loop.Now() - begin, (leader.options.election_ticks + 1) * leader.options.tick);
   EXPECT_TRUE(cluster.Propose(leader, "a").ok());
+}
+
+TEST(RaftNodeLeadership, TransferToADeadMemberIsRefused) {
+  RaftCluster cluster(19, 3);
+  cluster.StartAll();
+  RaftMember& leader = cluster.AwaitLeader();
+  raft::NodeId target = leader.id() % 3 + 1;
+  cluster.member(target).Crash();
+  cluster.loop.RunFor(2 * leader.options.election_ticks * leader.options.tick);
+  absl::Status refused = Transfer(cluster, leader, target);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(refused.message(), HasSubstr("was not heard of lately"));
+  EXPECT_TRUE(cluster.Propose(leader, "a").ok());
+}
+
+TEST(RaftNodeLeadership, TransferToTheLeaderItselfHasNothingToDo) {
+  RaftCluster cluster(20, 3);
+  cluster.StartAll();
+  RaftMember& leader = cluster.AwaitLeader();
+  raft::Term term = leader.term();
+  EXPECT_TRUE(Transfer(cluster, leader, leader.id()).ok());
+  cluster.loop.RunFor(seconds(1));
+  EXPECT_TRUE(leader.leads());
+  EXPECT_EQ(leader.term(), term);
 }
 
 TEST(RaftNodeLeadership, FrozenLeaderComesBackHarmlessly) {
