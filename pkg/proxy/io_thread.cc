@@ -161,6 +161,7 @@ LocalHandler IoThread::LocalHandlerOf(const redis::Command& command) const {
 
 void IoThread::SetCatalog(std::shared_ptr<const shard::SlotTable> table) {
   executor_.Post([this, table = std::move(table)]() mutable {
+    if (router_ == nullptr) return;  // a catalog that comes while this stops
     links_.SetClusterId(table->catalog().cluster_id());
     router_->SetCatalog(std::move(table));
   });
